@@ -1,0 +1,104 @@
+"""The moves a person makes, or discovery for a changed item: f, i, s, t and x of the state table."""
+
+from __future__ import annotations
+
+import time
+
+from rivus.model.item import Ticket, digest, is_ticket, ticket_of
+from rivus.model.outcome import Json
+from rivus.model.plan import Plan
+from rivus.model.states import DROP, HOLD, RESET, RETRY, UNHOLD, Box, Move
+from rivus.model.times import utc
+from rivus.spool import atomic
+from rivus.spool.journal import record
+from rivus.spool.layout import Spool
+from rivus.spool.owners import Owner
+from rivus.spool.publish import publishing
+from rivus.spool.reader import dump, read_document
+from rivus.spool.release import release
+
+
+def move(spool: Spool, job: str, stage: str, name: str, row: Move, **more: str) -> Box | None:
+    """Makes the move `row` with one rename, from whichever of its boxes holds the ticket. Gives that box; None if
+    the ticket is in none of them."""
+    found = spool.where(job, stage, name)
+    if found is None or found[0] not in row.sources:
+        return None
+    box, path = found
+    if not atomic.rename(path, spool.ticket(job, stage, row.target, name)):
+        return None
+    record(spool, row, job, stage, name.removesuffix(".json"), **{"from": str(box)}, **more)
+    return box
+
+
+def hold(spool: Spool, plan: Plan, stage: str, name: str, why: str) -> Box | None:
+    return move(spool, plan.job, stage, name, HOLD, why=why)
+
+
+def retry(spool: Spool, plan: Plan, stage: str, name: str, why: str) -> Box | None:
+    return move(spool, plan.job, stage, name, RETRY, why=why)
+
+
+def unhold(spool: Spool, plan: Plan, stage: str, name: str, why: str) -> Box | None:
+    """From `held` to where it belongs: `wait`, and on to `ready` if its needs are done."""
+    box = move(spool, plan.job, stage, name, UNHOLD, why=why)
+    if box:
+        release(spool, plan, stage, name, name.removesuffix(".json"))
+    return box
+
+
+def drop(spool: Spool, plan: Plan, stage: str, name: str, why: str, owner: Owner) -> Box | None:
+    """The stage is done with the item, without a result, because a person says so."""
+    box = move(spool, plan.job, stage, name, DROP, why=why)
+    if box is None:
+        return None
+    path = spool.ticket(plan.job, stage, Box.DONE, name)
+    receipt = {"skipped": f"dropped: {why}" if why else "dropped", "owner": owner.name, "ended": utc(time.time())}
+    owner.write(path, dump({**read_document(path), "receipt": receipt}))
+    for successor in plan.successors(stage):
+        release(spool, plan, successor, name, name.removesuffix(".json"))
+    return box
+
+
+def change(spool: Spool, plan: Plan, ticket: Ticket, owner: Owner, rerun: bool) -> bool:
+    """Gives a known item the data in `ticket`; stages take it from the birth record when they next run. rerun: all
+    its stages run again. False, with nothing changed, if the data is the same or a stage is running now: the
+    change is found again."""
+    birth = f"{spool.births(plan.job)}/{ticket.name}"
+    with publishing(spool, plan.job):
+        old = read_document(birth)
+        if digest(old.get("data")) == digest(ticket.data):
+            return False
+        if rerun and not _reset(spool, plan, ticket.name):
+            return False
+        owner.write(birth, dump({**old, "data": ticket.data, "meta": {**ticket.meta, **_first_meta(old)}}))
+        atomic.sync(spool.births(plan.job))
+    if rerun:
+        for stage in plan.order:
+            release(spool, plan, stage, ticket.name, ticket.key)
+    return True
+
+
+def _first_meta(old: Json) -> Json:
+    meta = dict(old.get("meta") or {})
+    return {**meta, "changed": utc(time.time())}
+
+
+def _reset(spool: Spool, plan: Plan, name: str) -> bool:
+    places = {stage: spool.where(plan.job, stage, name) for stage in plan.needs}
+    if any(place is not None and place[0] is Box.RUNNING for place in places.values()):
+        return False
+    for stage in reversed(plan.order):
+        place = places[stage]
+        if place and place[0] in RESET.sources and not move(spool, plan.job, stage, name, RESET):
+            return False
+    return True
+
+
+def birth(spool: Spool, job: str, name: str) -> Ticket | None:
+    """The ticket with which an item was published, or None."""
+    try:
+        document = read_document(f"{spool.births(job)}/{name}")
+    except FileNotFoundError:
+        return None
+    return ticket_of(document, job) if is_ticket(document) else None

@@ -1,0 +1,24 @@
+"""The journal: one line per move, for people and the index. Append-only, never read to decide anything.
+
+A line is written after its move with one write(2) in append mode, which the kernel keeps whole among concurrent
+writers. It is not durable: a crash loses the line of a move, never the move.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from rivus.model.states import Move
+from rivus.model.times import utc
+from rivus.spool import atomic
+from rivus.spool.layout import Spool
+
+
+def record(spool: Spool, move: Move, job: str, stage: str, key: str, **more: Any) -> None:
+    """Adds one line: time, move, job, stage, key and whatever else describes the move (JSON values)."""
+    now = time.time()
+    line = {"t": utc(now), "move": move.name, "job": job, "stage": stage, "key": key, **more}
+    raw = json.dumps(line, ensure_ascii=False, separators=(",", ":"), default=str).encode(errors="replace") + b"\n"
+    atomic.append(f"{spool.journal}/{time.strftime('%Y-%m-%d', time.gmtime(now))}.jsonl", raw)

@@ -1,0 +1,158 @@
+"""Where everything is in the spool, and how to look for it. Looking changes nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rivus.errors import BadConfig
+from rivus.model.item import NAME
+from rivus.model.plan import Plan
+from rivus.model.states import BOXES, Box
+from rivus.spool import atomic
+
+NETWORK = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "gluster", "lustre", "ocfs2", "gfs2", "beegfs", "fuse.")
+LOCAL_FUSE = "fuse.fuse-overlayfs"
+_LOOK = (Box.WAIT, Box.READY, Box.RUNNING, Box.LATER, Box.DONE, Box.FAILED, Box.HELD, Box.READY)
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """Paths below `root`, an existing directory on a local file system. limits: the folder of the limits' state,
+    which a test spool shares with production."""
+
+    root: str
+    limits: str
+
+    @property
+    def owners(self) -> str:
+        return f"{self.root}/_owners"
+
+    @property
+    def journal(self) -> str:
+        return f"{self.root}/_journal"
+
+    @property
+    def rejected(self) -> str:
+        return f"{self.root}/_rejected"
+
+    def births(self, job: str) -> str:
+        """The records of every item ever seen."""
+        return f"{self.root}/{job}/discover/done"
+
+    def cursor(self, job: str) -> str:
+        return f"{self.root}/{job}/discover/cursor.json"
+
+    def pause(self, job: str) -> str:
+        """Exists while the job is paused, and says why."""
+        return f"{self.root}/{job}/paused.json"
+
+    def stage(self, job: str, stage: str) -> str:
+        return f"{self.root}/{job}/{stage}"
+
+    def box(self, job: str, stage: str, box: Box) -> str:
+        return f"{self.root}/{job}/{stage}/{box}"
+
+    def ticket(self, job: str, stage: str, box: Box, name: str) -> str:
+        return f"{self.root}/{job}/{stage}/{box}/{name}"
+
+    def claims(self, job: str, stage: str, owner: str) -> str:
+        return f"{self.root}/{job}/{stage}/running/{owner}"
+
+    def files(self, job: str, name: str) -> str:
+        """The folder of an item's large files, made by whoever first needs it."""
+        return f"{self.root}/{job}/files/{name.removesuffix('.json')}"
+
+    def jobs(self) -> list[str]:
+        """The jobs that have a directory here, whatever jobs.d says."""
+        return sorted(name for name in names(self.root) if NAME.fullmatch(name))
+
+    def stages(self, job: str) -> list[str]:
+        """The stages of a job that have a directory here."""
+        known = names(f"{self.root}/{job}")
+        return sorted(name for name in known if NAME.fullmatch(name) and os.path.isdir(self.box(job, name, Box.READY)))
+
+    def known(self, job: str, name: str) -> bool:
+        """Whether an item has a birth record."""
+        return os.path.lexists(f"{self.births(job)}/{name}")
+
+    def where(self, job: str, stage: str, name: str) -> tuple[Box, str] | None:
+        """The box and path of a ticket. Looked for in the order in which tickets move, `ready` once more at the
+        end, so that one which moves on meanwhile is not missed."""
+        for box in _LOOK:
+            if box is Box.RUNNING:
+                for owner in names(self.box(job, stage, box)):
+                    path = f"{self.claims(job, stage, owner)}/{name}"
+                    if os.path.lexists(path):
+                        return box, path
+            elif os.path.lexists(path := self.ticket(job, stage, box, name)):
+                return box, path
+        return None
+
+    def ended(self, job: str, stages: Sequence[str], name: str) -> bool:
+        """Whether all these stages are done with an item."""
+        return all(os.path.lexists(self.ticket(job, stage, Box.DONE, name)) for stage in stages)
+
+    def prepare(self, plan: Plan) -> None:
+        """Makes the directories of a job that are not there yet."""
+        atomic.make_folder(f"{self.root}/{plan.job}")
+        atomic.make_folder(f"{self.root}/{plan.job}/discover")
+        atomic.make_folder(self.births(plan.job))
+        atomic.make_folder(f"{self.root}/{plan.job}/files")
+        for stage in plan.needs:
+            atomic.make_folder(self.stage(plan.job, stage))
+            for box in BOXES:
+                atomic.make_folder(self.box(plan.job, stage, box))
+
+
+def open_spool(root: str, *, test: bool = False, allow_network: bool = False) -> Spool:
+    """The spool in the directory `root`, with rivus's own folders made; `test`: the one in its `_test`, which
+    shares the limits. Raises BadConfig: not a directory, or on a network file system."""
+    root = os.path.abspath(root)
+    if not os.path.isdir(root):
+        raise BadConfig(f"{root}: no such directory; make it, or name the spool with --spool or RIVUS_SPOOL")
+    if not allow_network and (kind := network_file_system(root)):
+        raise BadConfig(
+            f"{root} is on {kind}: locks and renames cannot be trusted on a network file system "
+            "(--allow-network-fs to use it all the same)"
+        )
+    limits = f"{root}/_limits"
+    atomic.make_folder(limits)
+    if test:
+        root = f"{root}/_test"
+        atomic.make_folder(root)
+    spool = Spool(root, limits)
+    for folder in (spool.owners, spool.journal, spool.rejected):
+        atomic.make_folder(folder)
+    return spool
+
+
+def network_file_system(path: str) -> str:
+    """The type of the file system that holds `path` if it is a network one, else "". The types are the names
+    that the kernel gives in /proc/self/mountinfo (field 9, proc(5)), which tell sshfs from other FUSE systems where
+    statfs's number does not."""
+    path = os.path.realpath(path)
+    best, found = "", ""
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
+            for line in mounts:
+                fields, _, rest = line.partition(" - ")
+                point = fields.split()[4].replace("\\040", " ")
+                inside = path == point or path.startswith(point.rstrip("/") + "/")
+                if inside and len(point) >= len(best):
+                    best, found = point, rest.split()[0]
+    except OSError:
+        return "an unknown file system (no /proc/self/mountinfo)"
+    return found if found.startswith(NETWORK) and not found.startswith(LOCAL_FUSE) else ""
+
+
+def names(folder: str) -> Iterator[str]:
+    """The names in a directory that are not hidden; nothing if there is no such directory."""
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.name.startswith("."):
+                    yield entry.name
+    except (FileNotFoundError, NotADirectoryError):
+        return

@@ -1,0 +1,111 @@
+"""Owners: who holds a claim, and whether it still lives.
+
+An owner is a process that changes the spool. It holds an exclusive flock on `_owners/<owner>.lock` for its life, from
+before its first claim; the kernel frees the lock when the process is gone, whatever killed it. So an owner is dead
+exactly when its lock can be taken: no lease, no heartbeat, no clock. The lock file gets its name only once it is
+locked, so nobody takes a starting owner for a dead one. `_owners/<owner>/` is its scratch folder: files are written
+there and renamed to where they belong.
+
+A crash leaves: a hidden lock file (removed by the sweep), or a lock file nobody holds, a scratch folder and claims
+(the sweep recovers the claims, then removes both).
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rivus.spool import atomic
+from rivus.spool.layout import Spool, names
+
+if TYPE_CHECKING:
+    from rivus.locks import Held
+
+
+class Owner:
+    """This process's right to change the spool. Use it as a context manager, or call `close`."""
+
+    def __init__(self, spool: Spool) -> None:
+        from rivus.locks import try_lock
+
+        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+        self.spool = spool
+        self.name = f"{stamp}-{os.getpid()}-{secrets.token_hex(4)}"
+        self.scratch = f"{spool.owners}/{self.name}"
+        self._lock_file = f"{spool.owners}/{self.name}.lock"
+        self._count = itertools.count(1)
+        self._folders: set[str] = set()
+        hidden = f"{spool.owners}/.{self.name}.lock"
+        atomic.write_new(hidden, b"", sync=False)
+        held = try_lock(Path(hidden))
+        if held is None:
+            raise RuntimeError(f"somebody else has locked {hidden}")
+        self._held: Held = held
+        atomic.make_folder(self.scratch)
+        atomic.rename(hidden, self._lock_file)
+
+    def draft(self) -> str:
+        """A new path in the scratch folder."""
+        return f"{self.scratch}/{next(self._count)}"
+
+    def write(self, path: str, data: bytes) -> None:
+        """Puts a file at `path` with these bytes, durably and at once: over what was there, or not at all."""
+        draft = self.draft()
+        atomic.write_new(draft, data)
+        atomic.rename(draft, path)
+
+    def claims(self, job: str, stage: str) -> str:
+        """This owner's folder in `running`, made when it is first asked for."""
+        path = self.spool.claims(job, stage, self.name)
+        if path not in self._folders:
+            atomic.make_folder(path)
+            self._folders.add(path)
+        return path
+
+    def close(self) -> None:
+        """Removes what this owner made for itself. A folder with claims stays, and is recovered."""
+        for path in self._folders:
+            atomic.remove_folder(path)
+        atomic.remove_tree(self.scratch)
+        atomic.remove(self._lock_file)
+        self._held.release()
+
+    def __enter__(self) -> Owner:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+@contextmanager
+def buried(spool: Spool, owner: str) -> Iterator[bool]:
+    """Holds the lock of `owner` while the body runs, and gives True, if that owner is dead; else gives False.
+
+    Only one process at a time gets True, so that one alone recovers what the dead one held.
+    """
+    from rivus.locks import try_lock
+
+    path = f"{spool.owners}/{owner}.lock"
+    held = try_lock(Path(path))
+    try:
+        yield held is not None
+    finally:
+        if held is not None:
+            held.release()
+
+
+def forget(spool: Spool, owner: str) -> None:
+    """Removes the lock file and the scratch folder of a dead owner without claims. Call it inside `buried`."""
+    atomic.remove_tree(f"{spool.owners}/{owner}")
+    atomic.remove(f"{spool.owners}/{owner}.lock")
+
+
+def owners(spool: Spool) -> list[str]:
+    """All owners with a lock file or a scratch folder, dead or alive."""
+    return sorted({name.removesuffix(".lock") for name in names(spool.owners)})

@@ -1,0 +1,148 @@
+"""What anybody may mend at any time: moves g, h and r for a whole stage, and what dead owners left.
+
+Each function can be interrupted anywhere and run by several processes at once; running it again completes it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from rivus.model.item import Ticket, is_ticket, ticket_of
+from rivus.model.plan import Plan
+from rivus.model.states import FAIL, RECOVER, WAKE, Box
+from rivus.model.times import utc
+from rivus.spool import atomic
+from rivus.spool.journal import record
+from rivus.spool.layout import Spool, names
+from rivus.spool.owners import Owner, buried, forget, owners
+from rivus.spool.reader import Unreadable, dump, read_document
+from rivus.spool.rejected import reject
+from rivus.spool.release import release
+
+INTERRUPTIONS = 3
+"""How often an item may be running when its worker dies, unless its stage says otherwise."""
+
+
+def recover(spool: Spool, job: str, stage: str, me: Owner, plan: Plan | None = None, limit: int = INTERRUPTIONS) -> int:
+    """Returns the claims of dead owners to `ready`, or to `failed` when it happened `limit` times to the item, and
+    completes what was finished. plan: for what follows; without it the sweep releases later. Gives how many."""
+    running = spool.box(job, stage, Box.RUNNING)
+    count = 0
+    for owner in names(running):
+        if owner == me.name:
+            continue
+        with buried(spool, owner) as dead:
+            if not dead:
+                continue
+            for name in list(names(f"{running}/{owner}")):
+                _recover_one(spool, job, stage, owner, name, me, plan, limit)
+                count += 1
+            if not atomic.remove_folder(f"{running}/{owner}") and not os.path.isdir(f"{running}/{owner}"):
+                atomic.rename(f"{running}/{owner}", spool.ticket(job, stage, Box.READY, owner))
+    return count
+
+
+def _recover_one(
+    spool: Spool, job: str, stage: str, owner: str, name: str, me: Owner, plan: Plan | None, limit: int
+) -> None:
+    path = f"{spool.claims(job, stage, owner)}/{name}"
+    try:
+        document = read_document(path)
+        ticket = ticket_of(document, job) if is_ticket(document) else None
+    except (Unreadable, ValueError) as error:
+        if isinstance(error, Unreadable) and time.time() - os.lstat(path).st_mtime < 5:
+            atomic.rename(path, spool.ticket(job, stage, Box.READY, name))
+        else:
+            reject(spool, job, stage, path, str(error))
+        return
+    if ticket is None:
+        atomic.rename(path, spool.ticket(job, stage, Box.READY, name))
+    elif _finished(spool, job, stage, owner, name):
+        for successor in plan.successors(stage) if plan and stage in plan.needs else ():
+            release(spool, plan, successor, name, ticket.key) if plan else None
+        atomic.remove(path)
+        record(spool, RECOVER, job, stage, ticket.key, owner=owner, outcome="done")
+    else:
+        _interrupted(spool, job, stage, owner, path, ticket, me, limit)
+
+
+def _finished(spool: Spool, job: str, stage: str, owner: str, name: str) -> bool:
+    try:
+        receipt = read_document(spool.ticket(job, stage, Box.DONE, name)).get("receipt")
+    except (FileNotFoundError, Unreadable):
+        return False
+    return isinstance(receipt, dict) and receipt.get("owner") == owner
+
+
+def _interrupted(
+    spool: Spool, job: str, stage: str, owner: str, path: str, ticket: Ticket, me: Owner, limit: int
+) -> None:
+    last = ticket.attempts[-1] if ticket.attempts else {}
+    now = utc(time.time())
+    if (last.get("outcome"), last.get("owner")) != ("interrupted", owner):
+        ticket.add_attempt({"outcome": "interrupted", "owner": owner, "ended": now})
+    count = ticket.interruptions()
+    if count >= limit:
+        reason = f"{count} workers died while they ran this item"
+        ticket.error = {"type": "Interrupted", "reason": reason, "at": now}
+        ticket.attempts[-1]["final"] = True
+    me.write(path, dump(ticket.to_json()))
+    box, move = (Box.FAILED, FAIL) if count >= limit else (Box.READY, RECOVER)
+    atomic.rename(path, spool.ticket(ticket.job, stage, box, ticket.name))
+    record(spool, move, ticket.job, stage, ticket.key, owner=owner, outcome="interrupted", interruptions=count)
+
+
+def wake(spool: Spool, job: str, stage: str, now: float) -> tuple[int, float | None]:
+    """Moves what is due from `later` to `ready`. Gives how many, and when the next one is due."""
+    count, earliest = 0, None
+    for name in names(later := spool.box(job, stage, Box.LATER)):
+        try:
+            due = os.lstat(f"{later}/{name}").st_mtime
+        except FileNotFoundError:
+            continue
+        if due > now:
+            earliest = due if earliest is None else min(due, earliest)
+        elif atomic.rename(f"{later}/{name}", spool.ticket(job, stage, Box.READY, name)):
+            record(spool, WAKE, job, stage, name.removesuffix(".json"))
+            count += 1
+    return count, earliest
+
+
+def wake_parked(spool: Spool, job: str, stage: str, until: float) -> int:
+    """Moves to `ready` what was put off until exactly this time: the end of a parking, or of a pause."""
+    count = 0
+    for name in names(later := spool.box(job, stage, Box.LATER)):
+        try:
+            due = os.lstat(f"{later}/{name}").st_mtime
+        except FileNotFoundError:
+            continue
+        if abs(due - until) < 0.002 and atomic.rename(f"{later}/{name}", spool.ticket(job, stage, Box.READY, name)):
+            record(spool, WAKE, job, stage, name.removesuffix(".json"), by="resume")
+            count += 1
+    return count
+
+
+def release_all(spool: Spool, plan: Plan) -> int:
+    """Releases every waiting ticket whose needs are done."""
+    waiting = [(stage, name) for stage in plan.needs for name in names(spool.box(plan.job, stage, Box.WAIT))]
+    return sum(release(spool, plan, stage, name, name.removesuffix(".json")) for stage, name in waiting)
+
+
+def bury(spool: Spool, me: Owner) -> int:
+    """Removes the locks and scratch folders of dead owners that hold no claim any more. Gives how many."""
+    claiming = {
+        owner
+        for job in spool.jobs()
+        for stage in spool.stages(job)
+        for owner in names(spool.box(job, stage, Box.RUNNING))
+    }
+    count = 0
+    for owner in owners(spool):
+        if owner == me.name or owner in claiming:
+            continue
+        with buried(spool, owner) as dead:
+            if dead:
+                forget(spool, owner)
+                count += 1
+    return count

@@ -1,0 +1,56 @@
+"""The one reconcile: whatever a crash, a reboot or a person's `mv` has left, running this mends it.
+
+Safe at any time, beside running workers and beside itself; it runs no handler.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from rivus.model.states import Box
+from rivus.spool.layout import Spool, names
+from rivus.spool.owners import Owner
+from rivus.spool.pause import paused
+from rivus.spool.publish import complete
+from rivus.spool.reader import Unreadable
+from rivus.spool.recover import INTERRUPTIONS, bury, recover, release_all, wake
+from rivus.spool.rejected import reject
+
+if TYPE_CHECKING:
+    from rivus.config.schema import Job
+
+
+def sweep(spool: Spool, jobs: Mapping[str, Job], me: Owner) -> dict[str, int]:
+    """Recovers the claims of dead owners, wakes what is due, completes what was half published, releases what has
+    its needs done, and buries dead owners. jobs: those whose configuration is sound. Gives a count of each."""
+    counts = {"recovered": 0, "woken": 0, "completed": 0, "released": 0, "buried": 0}
+    for name in spool.jobs():
+        job = jobs.get(name)
+        for stage in spool.stages(name):
+            known = job is not None and stage in job.stages
+            plan = job.plan if job and known else None
+            limit = job.stages[stage].interruptions if job and known else INTERRUPTIONS
+            counts["recovered"] += recover(spool, name, stage, me, plan, limit)
+            if not paused(spool, name):
+                counts["woken"] += wake(spool, name, stage, time.time())[0]
+        if job:
+            spool.prepare(job.plan)
+            counts["completed"] += _complete(spool, job, me)
+            counts["released"] += release_all(spool, job.plan)
+    counts["buried"] = bury(spool, me)
+    return counts
+
+
+def _complete(spool: Spool, job: Job, me: Owner) -> int:
+    count = 0
+    for stage in job.stages:
+        for name in list(names(wait := spool.box(job.name, stage, Box.WAIT))):
+            try:
+                count += complete(spool, job.plan, stage, name, me)
+            except FileNotFoundError:
+                continue
+            except (Unreadable, ValueError, KeyError) as error:
+                reject(spool, job.name, stage, f"{wait}/{name}", str(error))
+    return count

@@ -1,0 +1,44 @@
+"""What commands say to people: on stderr, one line each, secrets taken out. Data goes to stdout elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+level = 0
+"""0 says what went wrong, 1 (-v) what was done, 2 (-vv) what libraries and handlers log."""
+
+_turn = threading.Lock()
+
+
+def say(text: str, at: int = 0) -> None:
+    """Writes one line to stderr if the level is at least `at`. Control characters become spaces."""
+    if level < at:
+        return
+    if secrets := sys.modules.get("rivus.secrets"):
+        text = secrets.scrub(text)
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    with _turn:
+        try:
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            return
+
+
+def logger(name: str) -> Logger:
+    """A logger whose records go through `say`: warnings always, the rest with -v and -vv."""
+    import logging
+
+    class Speaker(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            at = 0 if record.levelno >= logging.WARNING else 1 if record.levelno >= logging.INFO else 2
+            say(f"{record.name}: {record.getMessage()}", at)
+
+    speaking = logging.Logger(name, logging.DEBUG)
+    speaking.addHandler(Speaker())
+    return speaking
