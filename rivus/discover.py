@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,7 +111,7 @@ class Discovery:
         with permit:
             try:
                 return self._look(discover)
-            except (Outcome, Exception) as error:
+            except Exception as error:
                 raise self._translate(error, discover) from error
 
     def _not_now(self, discover: Discover) -> str:
@@ -137,12 +136,14 @@ class Discovery:
             raise BadConfig("; ".join(f"discover.{path}: {message}" for path, message in problems))
         look = JobLook(self.spool, self.job)
         before = dump(look.cursor)
-        count = 0
-        with closing(self._tickets(source(look, **given), discover)) as tickets:
-            while batch := list(itertools.islice(tickets, self._room(count))):
-                count += self._publish(batch)
-            whole = self.most is None or count < self.most
-        if whole and not self.dry and not self.stop() and dump(look.cursor) != before:
+        count, more = 0, True
+        tickets = self._tickets(source(look, **given), discover)
+        while more and (room := self._room(count)):
+            batch, more, error = _gather(tickets, room)
+            count += self._publish(batch)
+            if error:
+                raise error
+        if not more and not self.dry and not self.stop() and dump(look.cursor) != before:
             self.owner.write(self.spool.cursor(self.job.name), dump(look.cursor))
         return count
 
@@ -202,3 +203,13 @@ class Discovery:
         if isinstance(error, Halt):
             return BadConfig(text)
         return Unavailable(text) if isinstance(error, Outcome) else RivusError(f"{text} ({kind})")
+
+
+def _gather(tickets: Iterator[Ticket], room: int) -> tuple[list[Ticket], bool, Exception | None]:
+    """Up to `room` tickets, whether there may be more, and what the source raised after these."""
+    batch: list[Ticket] = []
+    try:
+        batch.extend(itertools.islice(tickets, room))
+    except Exception as error:  # noqa: BLE001 - it is raised again once the batch is published
+        return batch, False, error
+    return batch, len(batch) == room, None

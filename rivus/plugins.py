@@ -46,7 +46,8 @@ def find(kind: Kind, name: str, folder: Path) -> Callable[..., Any]:
     to load (with the reason)."""
     if target := _registry(kind).get(name):
         module, _, function = target.partition(":")
-        found = _import(module, name)
+        if (found := _import(module, name)) is None:
+            raise BadConfig(f"{name}: {module} is missing from this installation")
     else:
         module, _, function = name.rpartition(".")
         found = _module(module, name, folder) if _NAME.fullmatch(name) else None

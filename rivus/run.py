@@ -182,6 +182,7 @@ class StageRun:
     def _give_up(self, claim: Claim, result: attempts.Result, decision: Decision, tries: int) -> None:
         error = result.error or TimeoutError("no result")
         kind, reason = self._describe(error)
+        shown = reason if attempts.is_expected(error) else f"{kind}: {reason}"
         entry = self._entry(decision, tries, result.started, result.ended) | {"type": kind, "reason": reason}
         if decision.pause:
             pause(self.crew.spool, self.job.name, reason, f"{self.label} {claim.ticket.key}", self.crew.owner)
@@ -191,13 +192,13 @@ class StageRun:
         if decision.move is FAIL:
             self.crew.failed += 1
             self.desk.fail(claim, {"type": kind, "reason": reason, "at": utc(time.time())}, entry)
-            say(f"{self.label} {claim.ticket.key}: failed: {reason}")
+            say(f"{self.label} {claim.ticket.key}: failed: {shown}")
             self._print(claim, "failed", claim.ticket.data, error=reason)
         elif decision.move is DEFER:
             self.crew.put_off += 1
             self.desk.defer(claim, decision.due, entry)
             when = "when the job is resumed" if decision.due == FOREVER else f"at {utc(decision.due)}"
-            say(f"{self.label} {claim.ticket.key}: {reason}; again {when}", 0 if decision.pause else 1)
+            say(f"{self.label} {claim.ticket.key}: {shown}; again {when}", 0 if decision.pause else 1)
         self.crew.news()
 
     def _describe(self, error: BaseException) -> tuple[str, str]:

@@ -16,18 +16,22 @@ _turn = threading.Lock()
 
 
 def say(text: str, at: int = 0) -> None:
-    """Writes one line to stderr if the level is at least `at`. Control characters become spaces."""
+    """Writes one line to stderr if the level is at least `at`."""
     if level < at:
         return
     if secrets := sys.modules.get("rivus.secrets"):
         text = secrets.scrub(text)
-    line = "".join(letter if letter.isprintable() else " " for letter in text)
     with _turn:
         try:
-            sys.stderr.write(f"{line}\n")
+            sys.stderr.write(f"{plain(text)}\n")
             sys.stderr.flush()
         except (OSError, ValueError):
             return
+
+
+def plain(text: str) -> str:
+    """`text` without what would move a terminal's cursor or colours: each such character becomes a space."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def logger(name: str) -> Logger:

@@ -1,0 +1,95 @@
+"""How rivus-stage and rivus-run put a crew to work, and how they end."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rivus.commands.frame import Printer, on_signal
+from rivus.errors import TryAgain
+from rivus.talk import say
+
+if TYPE_CHECKING:
+    from rivus.config.schema import Job
+    from rivus.crew import Crew
+    from rivus.spool.layout import Spool
+    from rivus.spool.owners import Owner
+
+BROKEN_FOR = 300.0
+"""Seconds for which the tickets of a stage rest whose job cannot be read."""
+
+
+class Progress:
+    """A line on stderr that counts what ended, while stderr is a terminal and stdout is not."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._last = 0.0
+        self._shown = sys.stderr.isatty() and not sys.stdout.isatty()
+
+    def add(self, line: dict[str, Any]) -> None:
+        what = f"{line['stage']} {line['state']}"
+        self._counts[what] = self._counts.get(what, 0) + 1
+        if self._shown and time.monotonic() - self._last > 0.1:
+            self._last = time.monotonic()
+            self._write()
+
+    def end(self) -> None:
+        if self._shown and self._counts:
+            self._write()
+            sys.stderr.write("\n")
+
+    def _write(self) -> None:
+        sys.stderr.write("\r" + ", ".join(f"{what} {count}" for what, count in self._counts.items()) + "\x1b[K")
+        sys.stderr.flush()
+
+
+def work(
+    spool: Spool, owner: Owner, jobs: Iterable[Job], linger: float, most: int | None,
+    man: Callable[[Crew], None], before: Callable[[Crew], None] = lambda crew: None, again: bool = True,
+) -> int:  # fmt: skip
+    """Makes a crew, lets `man` give it stages, drains it, and gives the exit code.
+
+    before: what happens once signals stop the crew and before it drains. again: begin the command anew, in this
+    process, when a handler hung; without it that ends in TryAgain.
+    """
+    from rivus.crew import Crew
+    from rivus.limits import Limits
+
+    definitions = {name: limit for job in jobs for name, limit in job.limits.items()}
+    progress = Progress()
+    crew = Crew(spool, owner, Limits(Path(spool.limits), definitions), lambda line: None, linger, most)
+    printer = Printer(crew.stop)
+
+    def emit(line: dict[str, Any]) -> None:
+        printer(line)
+        progress.add(line)
+
+    crew.emit = emit
+    interrupted = on_signal(crew.stop)
+    before(crew)
+    man(crew)
+    crew.drain()
+    progress.end()
+    if interrupted():
+        return 130
+    if crew.hung and again and most is None:
+        owner.close()
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    if crew.hung:
+        raise TryAgain("a handler hung; what was left is still there, run this again")
+    return 0
+
+
+def shelve(spool: Spool, owner: Owner, targets: Sequence[tuple[str, str]]) -> None:
+    """Puts off what is ready in the stages of jobs that cannot be read, so that nothing starts them in a circle."""
+    from rivus.spool.recover import put_off
+
+    for job, stage in targets:
+        if count := put_off(spool, job, stage, owner, time.time() + BROKEN_FOR):
+            say(f"{job}:{stage}: {count} items put off for {BROKEN_FOR:g} s, because the job cannot be read")

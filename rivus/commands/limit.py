@@ -1,0 +1,116 @@
+"""rivus-limit: who holds which slot; park and resume a source, pause and unpause a job."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rivus.commands.duration import DURATION
+from rivus.commands.frame import FAULTS, OK, House, house, run, version
+from rivus.errors import BadInput
+from rivus.model.times import utc
+from rivus.talk import plain, say
+
+if TYPE_CHECKING:
+    from rivus.config import Jobs
+    from rivus.limits import Limits
+    from rivus.spool.layout import Spool
+
+EXIT_CODES = OK | FAULTS
+VERBS = ["show", "park", "resume", "reset", "pause", "unpause"]
+
+
+@click.command("rivus-limit")
+@click.argument("verb", type=click.Choice(VERBS), default="show")
+@click.argument("name", required=False)
+@click.option("--for", "duration", type=DURATION, metavar="TIME", help="park: for so long (default: until resumed).")
+@click.option("--why", default="by hand", metavar="TEXT", help="park, pause: the reason.")
+@click.option("--json", "as_json", is_flag=True, help="show: print JSON Lines.")
+@version
+@house
+def command(house: House, verb: str, name: str | None, duration: float | None, why: str, as_json: bool) -> int:
+    """Shows each limit (or NAME): slots and who holds them, tokens, how long the source is parked.
+
+    park: the source NAME rests; resume ends it. pause: the job NAME rests; unpause ends it. reset: makes the state of
+    a limit anew that cannot be read, with an empty bucket.
+    """
+    from rivus.limits import Limits
+
+    jobs, spool = house.jobs(), house.spool()
+    limits = Limits(Path(spool.limits), jobs.limits)
+    if verb == "show":
+        for one in [name] if name else sorted(jobs.limits):
+            click.echo(_shown(limits, one, as_json))
+        return house.broken
+    if name is None:
+        raise click.UsageError(f"{verb} what?")
+    if verb in ("pause", "unpause"):
+        _pause(spool, jobs, verb, name, why)
+    elif verb == "park":
+        limits.park(name, time.time() + duration if duration else None, why, "person", time.time())
+    elif verb == "resume":
+        _resume(spool, jobs, limits, name)
+    else:
+        limits.reset(name)
+    return 0
+
+
+def _pause(spool: Spool, jobs: Jobs, verb: str, name: str, why: str) -> None:
+    from rivus.spool.owners import Owner
+    from rivus.spool.pause import pause, unpause
+
+    if name not in jobs.jobs and name not in spool.jobs():
+        raise BadInput(f"{name}: no such job")
+    if verb == "unpause":
+        say(f"{name}: {unpause(spool, name)} items are ready again", 1)
+        return
+    with Owner(spool) as owner:
+        if name in jobs.jobs:
+            spool.prepare(jobs.jobs[name].plan)
+        pause(spool, name, why, "person", owner)
+
+
+def _resume(spool: Spool, jobs: Jobs, limits: Limits, name: str) -> None:
+    from rivus.model.decide import FOREVER
+    from rivus.spool.recover import wake_parked
+
+    parked = limits.parked(name, time.time())
+    limits.resume(name)
+    if parked is None:
+        return
+    until = FOREVER if parked.until is None else parked.until
+    places = [
+        (job.name, stage.name) for job in jobs.jobs.values() for stage in job.stages.values() if stage.limit == name
+    ]
+    count = sum(wake_parked(spool, job, stage, until) for job, stage in places)
+    say(f"{name}: {count} items are ready again", 1)
+
+
+def _shown(limits: Limits, name: str, as_json: bool) -> str:
+    status = limits.status(name)
+    rest = status.parked
+    whole = {
+        "limit": name, "slots": status.slots, "held": status.held, "rate": str(status.rate) if status.rate else None,
+        "burst": status.burst, "tokens": status.tokens, "broken": status.broken,
+        "parked": {"until": rest.until and utc(rest.until), "why": rest.why, "by": rest.by} if rest else None,
+    }  # fmt: skip
+    if as_json:
+        return json.dumps(whole)
+    parts = [f"{name}:"]
+    if status.slots:
+        pids = " ".join(f"{slot}={','.join(map(str, who)) or '?'}" for slot, who in status.held.items())
+        parts.append(f"{len(status.held)} of {status.slots} slots held{' (' + pids + ')' if pids else ''}")
+    if status.rate:
+        parts.append(f"{status.tokens if status.tokens is None else round(status.tokens, 1)} tokens, {status.rate}")
+    if rest:
+        until = utc(rest.until) if rest.until else "until resumed"
+        parts.append(f"PARKED {until} by {plain(rest.by)}: {plain(rest.why)}")
+    return "  ".join([*parts, *(f"BROKEN: {plain(text)}" for text in status.broken)])
+
+
+def main() -> None:
+    run(command)

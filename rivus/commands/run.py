@@ -1,0 +1,58 @@
+"""rivus-run: discovers and runs every stage in one process, until nothing can run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from rivus.commands.duration import DURATION
+from rivus.commands.frame import FAULTS, OK, House, house, run, version
+
+if TYPE_CHECKING:
+    from rivus.crew import Crew
+
+EXIT_CODES = OK | FAULTS
+
+
+@click.command("rivus-run")
+@click.argument("jobs", nargs=-1, metavar="[JOB]...")
+@click.option("--limit", "most", type=click.IntRange(1), metavar="N", help="Find at most N new items of each job.")
+@click.option("--linger", type=DURATION, default="30s", metavar="TIME", help="Wait for items due within TIME (30s).")
+@version
+@house
+def command(house: House, jobs: tuple[str, ...], most: int | None, linger: float) -> int:
+    """Looks at the source of each JOB (default: all), runs all its stages until nothing can run, and prints each
+    item that a stage ends. For cron, for tests and for the first look."""
+    from rivus.commands.crews import work
+    from rivus.discover import Discovery
+    from rivus.errors import RivusError
+    from rivus.run import StageRun
+    from rivus.spool.owners import Owner
+    from rivus.talk import say
+
+    spool = house.spool()
+    chosen = house.named(jobs)
+    codes: list[int] = []
+
+    def discover(crew: Crew) -> None:
+        for job in chosen:
+            try:
+                found = Discovery(spool, job, crew.owner, crew.limits, lambda line: None, most, stop=crew.stopped).run()
+                say(f"{job.name}: {found} new items", 1)
+            except RivusError as error:
+                say(str(error))
+                codes.append(error.exit_code)
+
+    def man(crew: Crew) -> None:
+        for job in chosen:
+            for stage in job.stages.values():
+                StageRun(crew, job, stage)
+
+    with Owner(spool) as owner:
+        code = work(spool, owner, chosen, linger, None, man, before=discover)
+    return code or house.broken or next(iter(codes), 0)
+
+
+def main() -> None:
+    run(command)

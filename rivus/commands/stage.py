@@ -1,0 +1,78 @@
+"""rivus-stage: runs what is ready, or exactly the items asked for, until nothing is left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from rivus.commands.duration import DURATION
+from rivus.commands.frame import FAULTS, OK, House, house, run, version
+from rivus.commands.items import asked_for, stdin_lines
+from rivus.errors import BadConfig
+
+if TYPE_CHECKING:
+    from rivus.config.schema import Job
+    from rivus.crew import Crew
+    from rivus.spool.layout import Spool
+
+EXIT_CODES = OK | FAULTS
+
+
+@click.command("rivus-stage")
+@click.argument("stage", metavar="[JOB:]STAGE")
+@click.argument("addresses", nargs=-1, metavar="[JOB/KEY]...")
+@click.option("--no-stdin", is_flag=True, help="Leave standard input alone (cron leaves an empty pipe there).")
+@click.option("--limit", "most", type=click.IntRange(1), metavar="N", help="Start at most N items.")
+@click.option("--linger", type=DURATION, default="30s", metavar="TIME", help="Wait for items due within TIME (30s).")
+@click.option("--dry-run", is_flag=True, help="Print what would run; run nothing.")
+@version
+@house
+def command(
+    house: House, stage: str, addresses: tuple[str, ...], no_stdin: bool, most: int | None, linger: float, dry_run: bool
+) -> int:
+    """Runs STAGE on what is ready in every job that has it (or only in JOB), or on exactly the items on standard
+    input (JSON Lines) or in the arguments, until nothing is left. Prints each item that ends."""
+    from rivus.asked import AskedRun
+    from rivus.commands.asking import Route
+    from rivus.commands.crews import shelve, work
+    from rivus.run import StageRun
+    from rivus.spool.owners import Owner
+
+    job, colon, name = stage.rpartition(":")
+    lines = None if addresses else stdin_lines(no_stdin)
+    asked = asked_for(addresses, lines, job or None)
+    spool = house.spool()
+    jobs = {found.name: found for found in house.named([job] if colon else []) if name in found.stages}
+    if not jobs and not house.broken:
+        raise BadConfig(f"{'no job' if not colon else job} has a stage {name!r}")
+    if dry_run:
+        return _preview(spool, jobs, name)
+
+    def man(crew: Crew) -> None:
+        route = Route(crew, jobs, asked, lines) if asked is not None else None
+        for one in jobs.values():
+            if route:
+                AskedRun(crew, one, one.stages[name], route.names(one.name))
+            else:
+                StageRun(crew, one, one.stages[name])
+
+    with Owner(spool) as owner:
+        if house.broken and colon:
+            shelve(spool, owner, [(job, name)])
+        code = work(spool, owner, jobs.values(), linger, most, man, again=asked is None)
+    return code or house.broken or (65 if lines and lines.bad else 0)
+
+
+def _preview(spool: Spool, jobs: dict[str, Job], stage: str) -> int:
+    from rivus.model.states import Box
+    from rivus.spool.layout import names
+
+    for job in jobs:
+        for name in names(spool.box(job, stage, Box.READY)):
+            click.echo(f"{job}:{stage} {name.removesuffix('.json')}")
+    return 0
+
+
+def main() -> None:
+    run(command)

@@ -1,0 +1,130 @@
+"""Reading the spool for people: counts, lists, one item whole. Nothing here changes anything."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rivus.model.decide import FOREVER
+from rivus.model.item import Ticket, file_name, is_ticket, ticket_of
+from rivus.model.outcome import Json
+from rivus.model.states import BOXES, Box
+from rivus.model.times import utc
+from rivus.spool.layout import Spool, names
+from rivus.spool.pause import paused
+from rivus.spool.reader import Unreadable, read_document
+
+if TYPE_CHECKING:
+    from rivus.config.schema import Job
+
+
+def counts(spool: Spool, job: str, stages: list[str]) -> dict[str, dict[str, int]]:
+    """How many tickets are in each box of each stage."""
+    return {stage: {str(box): len(entries(spool, job, stage, box)) for box in BOXES} for stage in stages}
+
+
+def entries(spool: Spool, job: str, stage: str, box: Box) -> list[str]:
+    """The paths of the tickets in a box, in no order."""
+    folder = spool.box(job, stage, box)
+    if box is Box.RUNNING:
+        return [f"{folder}/{owner}/{name}" for owner in names(folder) for name in names(f"{folder}/{owner}")]
+    return [f"{folder}/{name}" for name in names(folder)]
+
+
+def stages_of(spool: Spool, name: str, job: Job | None) -> list[str]:
+    """The stages of a job in order, and after them those that only the spool still has."""
+    order = list(job.order) if job else []
+    return order + [stage for stage in spool.stages(name) if stage not in order]
+
+
+def overview(spool: Spool, name: str, job: Job | None) -> Json:
+    """One job: title, its pause if there is one, the counts of its stages."""
+    whole: Json = {"job": name, "title": job.title if job else name}
+    if pause := paused(spool, name):
+        whole["paused"] = pause
+    whole["stages"] = counts(spool, name, stages_of(spool, name, job))
+    return whole
+
+
+def listing(spool: Spool, job: str, stage: str, box: Box) -> Iterator[Json]:
+    """The tickets in a box, by name: job, key, stage, state and a note (why it failed, until when it waits, who
+    runs it, else its title)."""
+    for path in sorted(entries(spool, job, stage, box)):
+        try:
+            document = read_document(path)
+            note = _note(box, path, document)
+        except FileNotFoundError:
+            continue
+        except Unreadable as error:
+            document, note = {}, f"cannot be read: {error}"
+        key = document.get("key") or os.path.basename(path).removesuffix(".json")
+        yield {"job": job, "key": key, "stage": stage, "state": str(box), "note": note}
+
+
+def _note(box: Box, path: str, document: Json) -> str:
+    attempts = document.get("attempts") or [{}]
+    if box is Box.LATER:
+        due = os.lstat(path).st_mtime
+        when = "until a person resumes it" if due >= FOREVER else f"until {utc(due)}"
+        return f"{when}: {attempts[-1].get('reason', 'put off')}"
+    if box is Box.RUNNING:
+        return f"by {os.path.basename(os.path.dirname(path))}"
+    error, receipt = document.get("error") or {}, document.get("receipt") or {}
+    data = document.get("data") or {}
+    return str(error.get("reason") or receipt.get("skipped") or data.get("title") or data.get("url") or "")
+
+
+def item(spool: Spool, name: str, stages: list[str], key: str) -> Json | None:
+    """One item whole: data, meta, for each stage where its ticket is and what is in it, files, history. None if it
+    is not in the spool."""
+    file = file_name(key)
+    birth = _ticket(f"{spool.births(name)}/{file}", name)
+    whole: Json = {"job": name, "key": key, "data": birth.data if birth else {}, "meta": birth.meta if birth else {}}
+    places = {stage: spool.where(name, stage, file) for stage in stages}
+    if birth is None and not any(places.values()):
+        return None
+    whole["stages"] = {stage: _stage(place, name) for stage, place in places.items() if place}
+    folder = spool.files(name, file)
+    whole["files"] = sorted(f"{where}/{one}" for where, _, here in os.walk(folder) for one in here)
+    whole["history"] = list(history(spool, name, key))
+    return whole
+
+
+def _ticket(path: str, job: str) -> Ticket | None:
+    try:
+        document = read_document(path)
+        return ticket_of(document, job) if is_ticket(document) else None
+    except (FileNotFoundError, Unreadable, ValueError):
+        return None
+
+
+def _stage(place: tuple[Box, str], job: str) -> Json:
+    box, path = place
+    whole: Json = {"state": str(box), "path": path}
+    if box is Box.LATER:
+        whole["due"] = utc(os.lstat(path).st_mtime)
+    if ticket := _ticket(path, job):
+        parts = {"output": ticket.output, "receipt": ticket.receipt, "error": ticket.error, "attempts": ticket.attempts}
+        whole |= {name: part for name, part in parts.items() if part}
+    return whole
+
+
+def history(spool: Spool, job: str, key: str) -> Iterator[Json]:
+    """What the journal says about an item, oldest first."""
+    for day in sorted(names(spool.journal)):
+        with open(f"{spool.journal}/{day}", "rb") as lines:
+            for line in lines:
+                if job.encode() not in line:
+                    continue
+                try:
+                    entry = json.loads(line)
+                except ValueError:
+                    continue
+                if isinstance(entry, dict) and entry.get("job") == job and _same(entry.get("key"), key):
+                    yield entry
+
+
+def _same(named: object, key: str) -> bool:
+    return named == key or named == file_name(key).removesuffix(".json")
