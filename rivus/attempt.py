@@ -70,6 +70,7 @@ def caller(job: Job, stage: Stage) -> Call:
     """
     if stage.command:
         return _command_caller(job, stage)
+    from rivus.config.problem import dotted
     from rivus.errors import BadConfig
     from rivus.plugins import bind, find
 
@@ -79,7 +80,7 @@ def caller(job: Job, stage: Stage) -> Call:
         raise Halt(str(error)) from None
     given, problems = bind(function, stage.with_)
     if problems:
-        raise Halt("; ".join(f"{path}: {message}" for path, message in problems))
+        raise Halt("; ".join(f"{dotted(('with', *path))}: {message}" for path, message in problems))
     if inspect.iscoroutinefunction(function):
         return lambda item, ctx: _call_async(function, item, ctx, given)
     return lambda item, ctx: function(item, ctx, **given)

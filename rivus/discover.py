@@ -128,12 +128,13 @@ class Discovery:
         )
 
     def _look(self, discover: Discover) -> int:
+        from rivus.config.problem import dotted
         from rivus.plugins import bind, find
 
         source = find("source", discover.strategy, self.job.folder)
-        given, problems = bind(source, discover.params)
+        given, problems = bind(source, discover.params, "source")
         if problems:
-            raise BadConfig("; ".join(f"discover.{path}: {message}" for path, message in problems))
+            raise BadConfig("; ".join(f"{dotted(('discover', *path))}: {message}" for path, message in problems))
         look = JobLook(self.spool, self.job)
         before = dump(look.cursor)
         count, more = 0, True

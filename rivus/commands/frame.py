@@ -99,7 +99,10 @@ def house(function: F) -> F:
         click.option("--allow-network-fs", is_flag=True, help="Use a spool on a network file system all the same."),
         click.option("--test", is_flag=True, help="Work in the spool's _test, beside production, under its limits."),
         click.option(
-            "--spool", metavar="DIR", help="The spool (default: $RIVUS_SPOOL, ./spool, /var/lib/rivus/spool)."
+            "--spool",
+            "spool_dir",
+            metavar="DIR",
+            help="The spool (default: $RIVUS_SPOOL, ./spool, /var/lib/rivus/spool).",
         ),
         click.option(
             "--jobs", "jobs_dir", metavar="DIR", help="The jobs (default: $RIVUS_JOBS, ./jobs.d, /etc/rivus/jobs.d)."

@@ -37,6 +37,8 @@ def command(house: House, jobs: tuple[str, ...], most: int | None, linger: float
 
     def discover(crew: Crew) -> None:
         for job in chosen:
+            if job.discover is None:
+                continue
             try:
                 found = Discovery(spool, job, crew.owner, crew.limits, lambda line: None, most, stop=crew.stopped).run()
                 say(f"{job.name}: {found} new items", 1)

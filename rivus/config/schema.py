@@ -1,0 +1,133 @@
+"""What a job and a limit are. The `…Fields` are what a file may say; the classes below them add what the
+program knows. Values are as written and converted; rules that concern more than one field are in `rules`."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+
+from rivus.config.convert import Seconds
+from rivus.config.problem import Mark, Where
+from rivus.model.plan import Plan
+from rivus.model.quantity import Rate
+
+Text = Annotated[str, Meta(min_length=1)]
+Above0 = Annotated[Seconds, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=1)]
+
+
+class Expect(Struct, frozen=True, kw_only=True):
+    """What an output must fulfil. required: fields (dotted) that must be there and not be empty.
+    min_length: the least length of a field. forbidden: phrases that no text in the output may hold, in
+    upper or lower case."""
+
+    required: list[Text] = []
+    min_length: dict[str, Count] = {}
+    forbidden: list[Text] = []
+
+
+class StageFields(Struct, frozen=True, kw_only=True):
+    """timeout and retry in seconds: `retry` has one delay for each try after the first."""
+
+    handler: Text | None = None
+    command: Annotated[list[Text], Meta(min_length=1)] | None = None
+    needs: list[str]
+    limit: str | None = None
+    concurrency: Annotated[int, Meta(ge=1, le=64)] = 4
+    timeout: Above0 = 300.0
+    retry: list[Seconds] = field(default_factory=lambda: [60.0, 600.0, 3600.0])
+    interruptions: Annotated[int, Meta(ge=0)] = 3
+    expect: Expect = Expect()
+    with_: dict[str, Any] = field(default_factory=dict, name="with")
+
+
+class Stage(StageFields, frozen=True, kw_only=True):
+    """One step that every item of a job goes through. It has a `handler` or a `command`, never both."""
+
+    name: str
+
+
+class DiscoverFields(Struct, frozen=True, kw_only=True):
+    """every: seconds between two looks; calendar: the same in systemd's words; without either a person
+    starts it."""
+
+    strategy: Text
+    limit: str | None = None
+    every: Above0 | None = None
+    calendar: Text | None = None
+    max_backlog: Count | None = None
+    on_change: Literal["ignore", "update", "rerun"] = "ignore"
+
+
+class Discover(DiscoverFields, frozen=True, kw_only=True):
+    """How a job finds items. params: every other field of the mapping, as written."""
+
+    params: dict[str, Any]
+
+
+class JobFields(Struct, frozen=True, kw_only=True):
+    """allow_private_hosts: addresses, networks (CIDR) and host names that the network guard lets through.
+    discover and stages have more than one form, and are converted on their own."""
+
+    title: Text | None = None
+    enabled: bool = True
+    discover: Any = None
+    stages: Any
+    allow_private_hosts: list[str] = []
+    columns: dict[str, Text] = {}
+
+
+class Job(Struct, frozen=True, kw_only=True, dict=True):
+    """One file of jobs.d.
+
+    stages: in the order of the file. folder: jobs.d; relative paths in a job start there. digest: SHA-256
+    (hex) of the file's bytes. limits: those that the job names, by name. marks: where each part stands in
+    the file.
+    """
+
+    name: str
+    title: str
+    enabled: bool
+    discover: Discover | None
+    stages: dict[str, Stage]
+    allow_private_hosts: list[str]
+    columns: dict[str, str]
+    folder: Path
+    file: Path
+    digest: str
+    limits: dict[str, Limit]
+    marks: dict[Where, Mark]
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The graph of the stages, as the spool knows it."""
+        return Plan(self.name, {name: tuple(stage.needs) for name, stage in self.stages.items()})
+
+    @property
+    def order(self) -> list[str]:
+        """The stages so that each comes after all it needs."""
+        return list(self.plan.order)
+
+    @property
+    def roots(self) -> list[str]:
+        """The stages that need no other."""
+        return [name for name, stage in self.stages.items() if not stage.needs]
+
+    def ancestors(self, stage: str) -> list[str]:
+        """All that `stage` needs, directly or not, the nearest last."""
+        return list(self.plan.ancestors(stage))
+
+    def successors(self, stage: str) -> list[str]:
+        """The stages that need `stage` directly."""
+        return list(self.plan.successors(stage))
+
+
+class Limit(Struct, frozen=True, kw_only=True):
+    """What a source can bear: `slots` at once, and `rate` with `burst` in advance. At least one of the two."""
+
+    slots: Count | None = None
+    rate: Rate | None = None
+    burst: Count = 1
