@@ -29,13 +29,19 @@ Emit = Callable[[Json], None]
 
 @dataclass
 class Active:
-    """An item that a thread is working on. over: the watcher has decided about it; the thread's result is void."""
+    """An item that a thread is working on. settling: its result counts and is being written. over: the watcher has
+    decided about it, and whatever the thread still brings is void."""
 
     run: StageRun
     claim: Claim
     deadline: float
     started: float
+    settling: bool = False
     over: bool = False
+
+    @property
+    def open(self) -> bool:
+        return not self.settling and not self.over
 
 
 @dataclass
@@ -55,6 +61,8 @@ class Crew:
     started: int = 0
     hung: bool = False
     stopping: bool = False
+    give_back_at: float | None = None
+    inside: int = 0
     done: int = 0
     failed: int = 0
     put_off: int = 0
@@ -66,8 +74,9 @@ class Crew:
     printing: threading.Lock = field(default_factory=threading.Lock)
 
     def stop(self) -> None:
-        """Claim no more."""
+        """Claim no more, and within 8 s end or give back what is held."""
         self.stopping = True
+        self.give_back_at = self.give_back_at or time.monotonic() + STOP_WITHIN
 
     def stopped(self) -> bool:
         return self.stopping
@@ -77,14 +86,11 @@ class Crew:
         that cannot be read), once the items under way are safe."""
         for run in self.runs:
             run.add_worker()
-        deadline: float | None = None
         while True:
             with self.turn:
                 self.turn.wait(0.2)
-            if self.stopping and deadline is None:
-                deadline = time.monotonic() + STOP_WITHIN
             self._end_hung()
-            if deadline and not self.hung and time.monotonic() > deadline:
+            if self.give_back_at and time.monotonic() > self.give_back_at:
                 self._give_back()
             if all(not thread.is_alive() for thread in self.threads) or (self.stopping and not self._busy()):
                 break
@@ -104,24 +110,35 @@ class Crew:
         with self.turn:
             self.started -= 1
 
+    def enter(self) -> bool:
+        """Whether a thread may claim now; until it calls `exit`, the process does not end."""
+        with self.turn:
+            if self.stopping:
+                return False
+            self.inside += 1
+        return True
+
+    def exit(self) -> None:
+        with self.turn:
+            self.inside -= 1
+
     def _busy(self) -> bool:
         with self.turn:
-            return any(not active.over for active in self.active)
+            return self.inside > sum(active.over for active in self.active)
 
     def _end_hung(self) -> None:
         now = time.monotonic()
         with self.turn:
-            late = [active for active in self.active if not active.over and now > active.deadline]
+            late = [active for active in self.active if active.open and now > active.deadline]
             for active in late:
                 active.over = True
         for active in late:
-            self.hung = True
-            self.stop()
+            self.hung = self.stopping = True
             active.run.time_out(active)
 
     def _give_back(self) -> None:
         with self.turn:
-            left = [active for active in self.active if not active.over]
+            left = [active for active in self.active if active.open]
             for active in left:
                 active.over = True
         for active in left:
@@ -131,10 +148,13 @@ class Crew:
     def book(self, active: Active) -> bool:
         """Whether the thread's result still counts. From then on the watcher leaves the item alone."""
         with self.turn:
-            mine = not active.over
-            active.over = True
+            active.settling = not active.over
+        return active.settling
+
+    def close(self, active: Active) -> None:
+        """The thread is through with the item."""
+        with self.turn:
             self.active.remove(active)
-        return mine
 
     def start(self, thread: threading.Thread) -> None:
         with self.turn:

@@ -96,12 +96,15 @@ class StageRun:
             return self.postpone(name, Postponed(None, f"the job is paused: {why.get('why')}"))
         permit = self.crew.limits.acquire(self.stage.limit, stop=self.crew.stopped, patience=self.crew.linger)
         if isinstance(permit, Postponed):
-            return not self.crew.stopping and self.postpone(name, permit)
+            return self.postpone(name, permit)
         claim = None
         try:
-            claim = self.desk.claim(name)
-            if claim:
-                self._try(claim, permit)
+            if self.crew.enter():
+                try:
+                    if claim := self.desk.claim(name):
+                        self._try(claim, permit)
+                finally:
+                    self.crew.exit()
         finally:
             permit.release(unused=claim is None)
         return claim is not None
@@ -119,9 +122,14 @@ class StageRun:
 
     def postpone(self, name: str, why: Postponed) -> bool:
         """Moves the ticket to `later`, so that `ready` holds only what can run. Raises Young."""
-        claim = self.desk.claim(name)
-        if claim is None or not self.desk.defer(claim, FOREVER if why.until is None else why.until):
+        if not self.crew.enter():
             return False
+        try:
+            claim = self.desk.claim(name)
+            if claim is None or not self.desk.defer(claim, FOREVER if why.until is None else why.until):
+                return False
+        finally:
+            self.crew.exit()
         self.crew.put_off += 1
         say(f"{self.label} {claim.ticket.key}: {why.why}", 1)
         return True
@@ -136,9 +144,12 @@ class StageRun:
             key=ticket.key, attempt=ticket.tries() + 1, timeout=self.stage.timeout, params=self.stage.with_,
             folder=self.job.folder, private_hosts=tuple(self.job.allow_private_hosts), slot_fds=permit.fds,
         )  # fmt: skip
-        result = self._call_handler(ticket_input := self._input(claim), ctx)
-        if self.crew.book(active):
-            self._settle(claim, result, ticket_input if isinstance(ticket_input, dict) else {})
+        try:
+            result = self._call_handler(item := self._input(claim), ctx)
+            if self.crew.book(active):
+                self._settle(claim, result, item if isinstance(item, dict) else {})
+        finally:
+            self.crew.close(active)
 
     def _input(self, claim: Claim) -> Json | BaseException:
         try:
@@ -166,7 +177,6 @@ class StageRun:
                 return
             except ValueError as error:
                 result.error = attempts.BadOutput(str(error))
-                claim.ticket.attempts.pop()
                 decision = decide(result.error, tries, self.stage.retry, time.time(), random.random())
         self._give_up(claim, result, decision, tries)
 

@@ -32,9 +32,13 @@ def get(name: str) -> str:
         raise Halt(f"{name!r} is not the name of a secret: lower-case letters, digits and _, a letter first")
     value = _from_credentials(name) or os.environ.get(_variable(name), "").strip("\r\n")
     if not value:
-        raise Halt(f"no secret {name}: neither {_credential(name)} nor the environment's {_variable(name)} has it")
+        raise Halt(
+            f"no secret {name}: neither {_credential(name)} nor the environment's {_variable(name)} has it"
+        )
     if len(value) < SHORTEST:
-        raise Halt(f"the secret {name} is shorter than {SHORTEST} characters: it could not be kept out of the logs")
+        raise Halt(
+            f"the secret {name} is shorter than {SHORTEST} characters: it could not be kept out of the logs"
+        )
     _remember(name, value)
     return value
 

@@ -115,7 +115,7 @@ def house(function: F) -> F:
 def run(command: click.Command) -> NoReturn:
     """Runs a command to its exit code. Errors for people go to stderr as one line; a closed pipe is a normal end."""
     try:
-        code = command.main(standalone_mode=False)
+        code = command.main(prog_name=command.name, standalone_mode=False)
     except click.ClickException as error:
         error.show()
         code = error.exit_code

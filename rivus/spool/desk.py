@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rivus.model.item import Ticket, dropped_ticket, is_ticket, ticket_of
 from rivus.model.outcome import Json
@@ -87,8 +87,7 @@ class Desk:
     def finish(self, claim: Claim, output: Json | None, receipt: Json, attempt: Json) -> bool:
         """Makes the result durable, releases what follows, and only then drops the claim. False if the claim was
         taken away by hand. Raises ValueError, with nothing changed, for an output that JSON cannot hold."""
-        ticket = claim.ticket
-        ticket.error, ticket.output, ticket.receipt = None, output, receipt
+        ticket = replace(claim.ticket, error=None, output=output, receipt=receipt)
         ticket.add_attempt({**attempt, "final": True})
         raw = dump(ticket.to_json())
         if not os.path.lexists(claim.path):
@@ -128,7 +127,7 @@ class Desk:
                 path = self._rename(path, ticket)
             if not is_ticket(document) or not self.spool.known(self.job, ticket.name):
                 adopt(self.spool, self.plan, self.stage, ticket, path, self.owner)
-            elif other := twin(self.spool, self.job, self.stage, ticket.name):
+            elif other := twin(self.spool, self.job, self.stage, ticket.name, path):
                 raise ValueError(f"a copy: {ticket.key!r} is in {other} already")
         except ValueError as error:
             raise Refused(path, str(error)) from None
@@ -159,7 +158,7 @@ class Desk:
 
     def _reject(self, path: str, reason: str) -> None:
         target = reject(self.spool, self.job, self.stage, path, reason)
-        record(self.spool, FAIL, self.job, self.stage, os.path.basename(path), rejected=target, reason=reason)
+        record(self.spool, "reject", self.job, self.stage, os.path.basename(path), to=target, reason=reason)
 
     def _shares_time(self, claim: Claim) -> bool:
         """Whether another stage's ticket of this item waits for its own time on the same inode."""

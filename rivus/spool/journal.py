@@ -16,9 +16,10 @@ from rivus.spool import atomic
 from rivus.spool.layout import Spool
 
 
-def record(spool: Spool, move: Move, job: str, stage: str, key: str, **more: Any) -> None:
+def record(spool: Spool, move: Move | str, job: str, stage: str, key: str, **more: Any) -> None:
     """Adds one line: time, move, job, stage, key and whatever else describes the move (JSON values)."""
     now = time.time()
-    line = {"t": utc(now), "move": move.name, "job": job, "stage": stage, "key": key, **more}
+    name = move if isinstance(move, str) else move.name
+    line = {"t": utc(now), "move": name, "job": job, "stage": stage, "key": key, **more}
     raw = json.dumps(line, ensure_ascii=False, separators=(",", ":"), default=str).encode(errors="replace") + b"\n"
     atomic.append(f"{spool.journal}/{time.strftime('%Y-%m-%d', time.gmtime(now))}.jsonl", raw)

@@ -19,7 +19,7 @@ from rivus.model.plan import Plan
 from rivus.model.states import PUBLISH, Box
 from rivus.spool import atomic
 from rivus.spool.journal import record
-from rivus.spool.layout import Spool
+from rivus.spool.layout import Spool, names
 from rivus.spool.owners import Owner
 from rivus.spool.reader import dump, read_document
 
@@ -55,7 +55,7 @@ def adopt(spool: Spool, plan: Plan, stage: str, ticket: Ticket, claim: str, owne
     """Makes an item of a ticket without a birth record that `owner` has claimed at the path `claim`: one dropped
     in by hand, or one whose publisher was interrupted. Raises ValueError if the item is known after all."""
     with publishing(spool, plan.job):
-        if other := twin(spool, plan.job, stage, ticket.name):
+        if other := twin(spool, plan.job, stage, ticket.name, claim):
             raise ValueError(f"{ticket.key!r} is an item already, in {other}; rivus-move retry runs it again")
         owner.write(claim, dump(ticket.to_json()))
         if not spool.known(plan.job, ticket.name):
@@ -79,11 +79,15 @@ def complete(spool: Spool, plan: Plan, stage: str, name: str, owner: Owner) -> b
     return True
 
 
-def twin(spool: Spool, job: str, stage: str, name: str) -> Box | None:
-    """The box in which a claimed ticket is a second time, such as after a `cp` by hand."""
-    for box in (Box.DONE, Box.LATER, Box.FAILED, Box.HELD, Box.WAIT):
+def twin(spool: Spool, job: str, stage: str, name: str, claim: str) -> Box | None:
+    """The box in which the ticket claimed at `claim` is a second time, such as after a `cp` by hand."""
+    for box in (Box.DONE, Box.LATER, Box.FAILED, Box.HELD, Box.WAIT, Box.READY):
         if os.path.lexists(spool.ticket(job, stage, box, name)):
             return box
+    for owner in names(spool.box(job, stage, Box.RUNNING)):
+        path = f"{spool.claims(job, stage, owner)}/{name}"
+        if path != claim and os.path.lexists(path):
+            return Box.RUNNING
     return None
 
 

@@ -10,7 +10,7 @@ import time
 
 from rivus.model.item import Ticket, is_ticket, ticket_of
 from rivus.model.plan import Plan
-from rivus.model.states import FAIL, RECOVER, WAKE, Box
+from rivus.model.states import DEFER, FAIL, RECOVER, WAKE, Box
 from rivus.model.times import utc
 from rivus.spool import atomic
 from rivus.spool.journal import record
@@ -119,6 +119,19 @@ def wake_parked(spool: Spool, job: str, stage: str, until: float) -> int:
             continue
         if abs(due - until) < 0.002 and atomic.rename(f"{later}/{name}", spool.ticket(job, stage, Box.READY, name)):
             record(spool, WAKE, job, stage, name.removesuffix(".json"), by="resume")
+            count += 1
+    return count
+
+
+def put_off(spool: Spool, job: str, stage: str, me: Owner, due: float) -> int:
+    """Moves all of `ready` to `later` until `due`, for a stage that cannot run at all. Gives how many."""
+    count = 0
+    for name in list(names(spool.box(job, stage, Box.READY))):
+        claim = f"{me.claims(job, stage)}/{name}"
+        if atomic.rename(spool.ticket(job, stage, Box.READY, name), claim):
+            atomic.set_time(claim, due)
+            atomic.rename(claim, spool.ticket(job, stage, Box.LATER, name))
+            record(spool, DEFER, job, stage, name.removesuffix(".json"), due=utc(due), owner=me.name)
             count += 1
     return count
 
