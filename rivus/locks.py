@@ -116,7 +116,8 @@ def is_held(path: Path) -> bool:
 def holders(path: Path) -> list[int]:
     """The processes that took the lock on `path`, from /proc/locks; [] if nobody did or it cannot be known.
 
-    A process in the list may have died and left the lock to a child that inherited it.
+    For people, not for decisions: the kernel hands a long list out in pages, between which it may change; and a
+    process in it may have died and left the lock to a child that inherited it.
     """
     try:
         wanted = _kernel_name(path)
@@ -124,7 +125,7 @@ def holders(path: Path) -> list[int]:
     except OSError:
         return []
     rows = [line.split() for line in lines if "->" not in line]
-    return [int(row[4]) for row in rows if row[1] == "FLOCK" and row[5] == wanted]
+    return list(dict.fromkeys(int(row[4]) for row in rows if row[1] == "FLOCK" and row[5] == wanted))
 
 
 class _Place:

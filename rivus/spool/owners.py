@@ -32,23 +32,12 @@ class Owner:
     """This process's right to change the spool. Use it as a context manager, or call `close`."""
 
     def __init__(self, spool: Spool) -> None:
-        from rivus.locks import try_lock
-
-        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         self.spool = spool
-        self.name = f"{stamp}-{os.getpid()}-{secrets.token_hex(4)}"
+        self.name, self._held = _sign_on(spool)
         self.scratch = f"{spool.owners}/{self.name}"
-        self._lock_file = f"{spool.owners}/{self.name}.lock"
         self._count = itertools.count(1)
         self._folders: set[str] = set()
-        hidden = f"{spool.owners}/.{self.name}.lock"
-        atomic.write_new(hidden, b"", sync=False)
-        held = try_lock(Path(hidden))
-        if held is None:
-            raise RuntimeError(f"somebody else has locked {hidden}")
-        self._held: Held = held
         atomic.make_folder(self.scratch)
-        atomic.rename(hidden, self._lock_file)
 
     def draft(self) -> str:
         """A new path in the scratch folder."""
@@ -73,7 +62,7 @@ class Owner:
         for path in self._folders:
             atomic.remove_folder(path)
         atomic.remove_tree(self.scratch)
-        atomic.remove(self._lock_file)
+        atomic.remove(f"{self.scratch}.lock")
         self._held.release()
 
     def __enter__(self) -> Owner:
@@ -81,6 +70,20 @@ class Owner:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def _sign_on(spool: Spool) -> tuple[str, Held]:
+    """A new name and its lock. A sweep that takes the lock file before it is locked costs a second try."""
+    from rivus.locks import try_lock
+
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    while True:
+        name = f"{stamp}-{os.getpid()}-{secrets.token_hex(4)}"
+        hidden = f"{spool.owners}/.{name}.lock"
+        atomic.write_new(hidden, b"", sync=False)
+        if held := try_lock(Path(hidden)):
+            atomic.rename(hidden, f"{spool.owners}/{name}.lock")
+            return name, held
 
 
 @contextmanager
@@ -104,6 +107,17 @@ def forget(spool: Spool, owner: str) -> None:
     """Removes the lock file and the scratch folder of a dead owner without claims. Call it inside `buried`."""
     atomic.remove_tree(f"{spool.owners}/{owner}")
     atomic.remove(f"{spool.owners}/{owner}.lock")
+
+
+def forget_unborn(spool: Spool) -> None:
+    """Removes the hidden lock files of processes that died before they were owners."""
+    from rivus.locks import try_lock
+
+    for name in os.listdir(spool.owners):
+        path = f"{spool.owners}/{name}"
+        if name.startswith(".") and os.path.lexists(path) and (held := try_lock(Path(path))):
+            atomic.remove(path)
+            held.release()
 
 
 def owners(spool: Spool) -> list[str]:

@@ -15,7 +15,7 @@ from rivus.model.times import utc
 from rivus.spool import atomic
 from rivus.spool.journal import record
 from rivus.spool.layout import Spool, names
-from rivus.spool.owners import Owner, buried, forget, owners
+from rivus.spool.owners import Owner, buried, forget, forget_unborn, owners
 from rivus.spool.reader import Unreadable, dump, read_document
 from rivus.spool.rejected import reject
 from rivus.spool.release import release
@@ -158,4 +158,5 @@ def bury(spool: Spool, me: Owner) -> int:
             if dead:
                 forget(spool, owner)
                 count += 1
+    forget_unborn(spool)
     return count

@@ -1,0 +1,132 @@
+"""The state files of one limit: small JSON objects that are read strictly and changed under `state.lock`.
+
+A file that is not what was written is an error that keeps the limit closed, never a fresh start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from rivus.errors import BadConfig, TryAgain
+from rivus.locks import holders, queue
+from rivus.model.outcome import Json
+from rivus.spool import atomic
+
+MOST_BYTES = 16_384
+_LONGEST_HOLD = 10.0
+T = TypeVar("T")
+
+
+class LimitUnreadable(BadConfig):
+    """A state file of a limit is not what was written; the limit stays closed until a person resets it."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(
+            f"{path} cannot be read ({why}); the limit stays closed until: rivus-limit reset {path.parent.name}"
+        )
+
+
+@contextmanager
+def changing(folder: Path) -> Iterator[None]:
+    """The right to change the state files in `folder`.
+
+    Others have it for well under a millisecond; raises TryAgain if one keeps it for 10 seconds (a stopped process).
+    """
+    path = folder / "state.lock"
+    end = time.monotonic() + _LONGEST_HOLD
+    held = queue(path, lambda: time.monotonic() > end)
+    if held is None:
+        raise TryAgain(f"{path} is kept locked by {holders(path) or 'somebody'}")
+    with held:
+        yield
+
+
+def read(path: Path, understand: Callable[[Json], T]) -> T | None:
+    """What `understand` makes of the object in `path`, None if there is no file. Raises LimitUnreadable.
+
+    `understand` raises ValueError, KeyError or TypeError for what it does not accept.
+    """
+    try:
+        return understand(_parse(_bytes(path)))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise LimitUnreadable(path, error.strerror or "error") from error
+    except KeyError as error:
+        raise LimitUnreadable(path, f"no {error}") from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise LimitUnreadable(path, str(error)) from error
+
+
+def number(value: object, least: float, most: float) -> float:
+    """`value` if it is a number in that range. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise ValueError(f"{str(value)[:40]!r} is no number from {least:g} to {most:g}")
+    return value
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Puts `data` at `path`, durably: after a crash there is the old file or the new. Under `changing` only."""
+    half = str(path.with_name(f".{path.name}"))
+    try:
+        atomic.write_new(half, data)
+    except FileExistsError:
+        atomic.remove(half)
+        atomic.write_new(half, data)
+    atomic.rename(half, str(path))
+    atomic.sync(str(path.parent))
+
+
+def overwrite(path: Path, data: bytes) -> None:
+    """Writes `data` over a file of the same length, in one call, not durably. Under `changing` only.
+
+    Up to 512 bytes are one sector: a crash leaves all of the old or all of the new, and needs no free space.
+    """
+    if atomic.tap is not None:
+        atomic.tap("overwrite", str(path), data)
+    fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        os.pwrite(fd, data, 0)
+    finally:
+        os.close(fd)
+
+
+def put_aside(path: Path) -> None:
+    """Gives what is at `path`, whatever it is, a dot-name that says when, so that a person can still look at it."""
+    atomic.rename(str(path), str(path.with_name(f".{path.name}.{time.time_ns()}")))
+
+
+def make_folder(folder: Path) -> None:
+    """Makes `folder` and what is missing above it, durably."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    atomic.make_folder(str(folder))
+    atomic.sync(str(folder.parent))
+
+
+def _bytes(path: Path) -> bytes:
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise ValueError("not a regular file")
+        data = os.read(fd, MOST_BYTES + 1)
+    finally:
+        os.close(fd)
+    if len(data) > MOST_BYTES:
+        raise ValueError("too long")
+    return data
+
+
+def _parse(data: bytes) -> Json:
+    document = json.loads(data.decode("utf-8"))
+    if not isinstance(document, dict):
+        raise ValueError("not a JSON object")
+    return document

@@ -1,0 +1,53 @@
+"""Regular expressions on texts from outside, for a bounded time.
+
+A match cannot be interrupted inside Python, and some expressions take years on the right text. So the matching
+is done by a child process, which is ended when its time is over.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+
+from rivus.model.outcome import Halt
+
+SECONDS = 5.0
+LONGEST_PATTERN = 1_000
+_CHILD = """
+import json, re, sys
+pattern, texts = json.load(sys.stdin)
+search = re.compile(pattern).search
+json.dump([bool(search(text)) for text in texts], sys.stdout)
+"""
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """The expression. Raises Halt if it is none."""
+    try:
+        if len(pattern) > LONGEST_PATTERN:
+            raise ValueError(f"longer than {LONGEST_PATTERN} characters")
+        return re.compile(pattern)
+    except (re.error, ValueError, OverflowError, RecursionError) as error:
+        raise Halt(f"pattern: {pattern[:100]!r} is not a regular expression: {error}") from None
+
+
+def matching(pattern: str, texts: list[str]) -> set[str]:
+    """Those of `texts` in which `pattern` is found. Raises Halt if that takes longer than SECONDS."""
+    import subprocess
+
+    compiled(pattern)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _CHILD],
+            input=json.dumps([pattern, texts]),
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=True,
+        )
+    except subprocess.TimeoutExpired:
+        raise Halt(f"pattern: {pattern!r} takes too long (nested repetitions such as (a+)+ do)") from None
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise Halt(f"pattern: {pattern!r} cannot be tried: {type(error).__name__}") from None
+    return {text for text, found in zip(texts, json.loads(done.stdout), strict=True) if found}
