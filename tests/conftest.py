@@ -21,6 +21,13 @@ from rivus.net.guard import guarding
 ROOT = Path(__file__).resolve().parent.parent
 
 
+@pytest.fixture(autouse=True)
+def _loopback() -> Iterator[None]:
+    """Tests talk to servers of their own, and the network guard, once made, covers the whole process."""
+    with guarding(["127.0.0.1"]):
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of recorded payloads beside the checkout; a user's clone does not have it."""
@@ -44,8 +51,7 @@ class World:
 
     @staticmethod
     def _ask(request: urllib.request.Request) -> dict[str, Any]:
-        """The network guard may be up in this process, and the world is on loopback."""
-        with guarding(["127.0.0.1"]), urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=10) as answer:
             return dict(json.load(answer))
 
 

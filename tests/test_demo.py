@@ -162,11 +162,14 @@ def test_an_address_that_is_not_on_loopback_is_a_configuration_error(jobs: Path,
 def test_without_a_command_it_serves_until_interrupted(jobs: Path, port: int) -> None:
     arguments = [sys.executable, "-m", "rivus.demo", "--jobs", str(jobs)]
     with subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True) as server:
-        assert server.stderr is not None
-        assert f"127.0.0.1:{port}/" in server.stderr.readline()
-        assert get(f"http://127.0.0.1:{port}/")[0] == 200
-        server.send_signal(signal.SIGINT)
-        assert server.wait(10) == 0
+        try:
+            assert server.stderr is not None
+            assert f"127.0.0.1:{port}/" in server.stderr.readline()
+            assert get(f"http://127.0.0.1:{port}/")[0] == 200
+            server.send_signal(signal.SIGINT)
+            assert server.wait(10) == 0
+        finally:
+            server.kill()
 
 
 def put(spool: Path, place: str, key: str, **parts: object) -> None:

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 _TOUCHING = 0.05
 """Seconds between two cues that count as none, and the life of a cue that only ends a line (YouTube: 0.01)."""
 _ROWS = 8  # more lines than any player shows at once
-_SOUND = re.compile(
-    r"\[(?![\s_]*\])[^\[\]]{0,100}\]|[♪♫]+"
-)  # `[ __ ]` is a word that was masked, not a sound
+_SOUND = re.compile(r"\[(?![\s_]*\])[^\[\]]{0,100}\]|[♪♫]+")  # `[ __ ]` is a word that was masked, not a sound
 
 
 def text(item: Json, ctx: Context, *, lang: str | None = None, sounds: bool = False) -> Json:

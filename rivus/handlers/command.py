@@ -103,9 +103,7 @@ def run_command(
         process.wait()
     tail = _tail(talk.errors)
     if not finished:
-        raise TimeoutError(
-            f"{argv[0]} was killed after {timeout:g} s{': ' if tail else ''}{_last_line(tail)}"
-        )
+        raise TimeoutError(f"{argv[0]} was killed after {timeout:g} s{': ' if tail else ''}{_last_line(tail)}")
     return _result(argv[0], process.returncode, talk.output, tail)
 
 

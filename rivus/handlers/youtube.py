@@ -53,14 +53,12 @@ class Track:
     data: str | None = None
 
 
-def captions(
-    item: Json, ctx: Context, *, langs: list[str] = _LANGS, auto: bool = True, max_files: int = 4
-) -> Json:
+def captions(item: Json, ctx: Context, *, langs: list[str] = _LANGS, auto: bool = True, max_files: int = 4) -> Json:
     """The captions of a video on YouTube, or on any site that yt-dlp knows.
 
     Takes: `url`: the video's page.
     Gives: `captions`: a list of `{"lang", "kind": "manual"|"auto", "format", "file"}`, the best first;
-           `title`, `duration` (seconds) and `channel` where they are known.
+           `title`, `duration` (seconds) and `channel` where they are known and the item has none of its own.
 
     langs:     language codes as regular expressions, the preferred first.
     auto:      also those made by machine, in languages for which nobody has written any.
@@ -78,10 +76,8 @@ def captions(
         headers = info.get("http_headers") or {}
         files = [_save(ydl, track, headers, number, ctx.workdir) for number, track in enumerate(tracks, 1)]
     taken = zip(tracks, files, strict=True)
-    listed = [
-        {"lang": t.lang, "kind": t.kind, "format": t.format, "file": ctx.name(file)} for t, file in taken
-    ]
-    return {"captions": listed, **_about(info)}
+    listed = [{"lang": t.lang, "kind": t.kind, "format": t.format, "file": ctx.name(file)} for t, file in taken]
+    return {"captions": listed, **_about(info, item)}
 
 
 def choose(info: Json, patterns: list[re.Pattern[str]], *, auto: bool = True) -> list[Track]:
@@ -95,9 +91,7 @@ def choose(info: Json, patterns: list[re.Pattern[str]], *, auto: bool = True) ->
     machine = _matching(_tracks(info.get("automatic_captions"), "auto"), patterns) if auto else []
     machines = {track.lang for track in machine}
     return manual + [
-        track
-        for track in machine
-        if _base(track.lang) not in written and f"{track.lang}-orig" not in machines
+        track for track in machine if _base(track.lang) not in written and f"{track.lang}-orig" not in machines
     ]
 
 
@@ -193,12 +187,11 @@ def _video(info: Any) -> Json:
     return info
 
 
-def _about(info: Json) -> Json:
+def _about(info: Json, item: Json) -> Json:
     known = {"title": info.get("title"), "duration": info.get("duration")}
     known["channel"] = info.get("channel") or info.get("uploader")
-    return {
-        name: value for name, value in known.items() if isinstance(value, str | int | float) and value != ""
-    }
+    good = {name: value for name, value in known.items() if isinstance(value, str | int | float) and value != ""}
+    return {name: value for name, value in good.items() if not item.get(name)}
 
 
 def _none(info: Json, langs: list[str]) -> str:

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from rivus.limits.state import changing, overwrite, put_aside, read, replace
+from rivus.limits.state import changing, put_aside, read, replace
 from rivus.model.outcome import Json
 from rivus.model.quantity import Rate
+from rivus.spool import atomic
 
 TOKEN = 1_000_000_000
 _LENGTH = 256
@@ -121,7 +122,7 @@ class Bucket:
         fields = {"boot": level.boot, "at": level.at, "nanotokens": level.nanotokens}
         record = json.dumps(fields).encode().ljust(_LENGTH - 1) + b"\n"
         if stored is not None and self._path.stat().st_size == len(record):
-            overwrite(self._path, record)
+            atomic.overwrite(str(self._path), record)
         else:
             replace(self._path, record)
 

@@ -95,4 +95,4 @@ def _moment(until: float | None) -> float | None:
 
 def _cut(asked: Parked, field: str) -> str:
     text: str = getattr(asked, field)
-    return text[: _LONGEST[field]]
+    return text[: _LONGEST[field]].encode(errors="replace").decode()

@@ -5,9 +5,6 @@ A file that is not what was written is an error that keeps the limit closed, nev
 
 from __future__ import annotations
 
-import json
-import os
-import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,8 +15,8 @@ from rivus.errors import BadConfig, TryAgain
 from rivus.locks import holders, queue
 from rivus.model.outcome import Json
 from rivus.spool import atomic
+from rivus.spool.reader import Unreadable, read_document
 
-MOST_BYTES = 16_384
 _LONGEST_HOLD = 10.0
 T = TypeVar("T")
 
@@ -54,14 +51,12 @@ def read(path: Path, understand: Callable[[Json], T]) -> T | None:
     `understand` raises ValueError, KeyError or TypeError for what it does not accept.
     """
     try:
-        return understand(_parse(_bytes(path)))
+        return understand(read_document(str(path)))
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise LimitUnreadable(path, error.strerror or "error") from error
     except KeyError as error:
         raise LimitUnreadable(path, f"no {error}") from error
-    except (ValueError, TypeError, RecursionError) as error:
+    except (Unreadable, ValueError, TypeError) as error:
         raise LimitUnreadable(path, str(error)) from error
 
 
@@ -84,20 +79,6 @@ def replace(path: Path, data: bytes) -> None:
     atomic.sync(str(path.parent))
 
 
-def overwrite(path: Path, data: bytes) -> None:
-    """Writes `data` over a file of the same length, in one call, not durably. Under `changing` only.
-
-    Up to 512 bytes are one sector: a crash leaves all of the old or all of the new, and needs no free space.
-    """
-    if atomic.tap is not None:
-        atomic.tap("overwrite", str(path), data)
-    fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        os.pwrite(fd, data, 0)
-    finally:
-        os.close(fd)
-
-
 def put_aside(path: Path) -> None:
     """Gives what is at `path`, whatever it is, a dot-name that says when, so that a person can still look at it."""
     atomic.rename(str(path), str(path.with_name(f".{path.name}.{time.time_ns()}")))
@@ -110,23 +91,3 @@ def make_folder(folder: Path) -> None:
     make_folder(folder.parent)
     atomic.make_folder(str(folder))
     atomic.sync(str(folder.parent))
-
-
-def _bytes(path: Path) -> bytes:
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise ValueError("not a regular file")
-        data = os.read(fd, MOST_BYTES + 1)
-    finally:
-        os.close(fd)
-    if len(data) > MOST_BYTES:
-        raise ValueError("too long")
-    return data
-
-
-def _parse(data: bytes) -> Json:
-    document = json.loads(data.decode("utf-8"))
-    if not isinstance(document, dict):
-        raise ValueError("not a JSON object")
-    return document

@@ -48,9 +48,7 @@ class Policy:
             address = ip_address(host)
         except ValueError:
             # A name here was resolved by the system already, and could resolve differently if asked again.
-            raise PrivateAddress(
-                f"connection to {host!r} refused: only resolved addresses can be checked"
-            ) from None
+            raise PrivateAddress(f"connection to {host!r} refused: only resolved addresses can be checked") from None
         inner = _unwrapped(address)
         if _is_public(inner) or any(a in network for network in self.opened for a in (address, inner)):
             return
@@ -78,9 +76,7 @@ def policy_of(private_hosts: Iterable[str]) -> Policy:
 
 
 @contextmanager
-def guarding(
-    private_hosts: Iterable[str] | Policy = (), total: float | None = None
-) -> Iterator[Deadline | None]:
+def guarding(private_hosts: Iterable[str] | Policy = (), total: float | None = None) -> Iterator[Deadline | None]:
     """Holds this context's connections to the policy, and cuts them after `total` seconds (default: never).
 
     Gives the deadline in force, whose `cut` tells whether it had to act; an outer, earlier one counts as well.
@@ -157,9 +153,7 @@ def _networks(entry: str) -> list[Network]:
         if "/" in entry:
             raise Halt(f"allow_private_hosts: {entry!r} is not a network such as 10.0.0.0/8") from None
     try:
-        return [
-            ip_network(str(found[4][0])) for found in socket.getaddrinfo(entry, None, type=socket.SOCK_STREAM)
-        ]
+        return [ip_network(str(found[4][0])) for found in socket.getaddrinfo(entry, None, type=socket.SOCK_STREAM)]
     except (OSError, ValueError) as error:
         _log.warning("allow_private_hosts: %s stays closed, it does not resolve: %s", entry, error)
         return []

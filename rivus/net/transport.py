@@ -23,7 +23,7 @@ CONNECT_SECONDS, READ_SECONDS = 10.0, 30.0
 HOPS = 5
 CHUNK = 65_536
 SECRET_HEADERS = ("Authorization", "Cookie", "X-Api-Key", "X-Finnhub-Token")
-_IN_QUERY = re.compile(r"(?i)([?&;][\w.-]*(?:token|key|secret|passw|auth|sig)[\w.-]*=)[^&\s'\"<>#)]+")
+_IN_QUERY = re.compile(r"(?i)([?&;][\w.-]{0,40}(?:token|key|secret|passw|auth|sig)[\w.-]{0,40}=)[^&\s'\"<>#)]+")
 _IN_HOST = re.compile(r"(://)[^/\s@'\"]+@")
 
 
@@ -69,9 +69,7 @@ class BoundedAdapter(HTTPAdapter):
         for chunk in response.raw.stream(CHUNK, decode_content=True):
             body += chunk
             if len(body) > self._max_bytes:
-                raise TooLarge(
-                    f"the answer is larger than {self._max_bytes:,} bytes", request=response.request
-                )
+                raise TooLarge(f"the answer is larger than {self._max_bytes:,} bytes", request=response.request)
         return bytes(body)
 
 

@@ -9,9 +9,7 @@ from rivus.model.outcome import Halt
 
 LONGEST = 8_192
 """Characters; no server is asked for more, and a page could hold anything."""
-_TRACKING = re.compile(
-    r"(?i)utm_\w+|fbclid|gclid|dclid|msclkid|yclid|igshid|mc_cid|mc_eid|_hsenc|_hsmi|mkt_tok"
-)
+_TRACKING = re.compile(r"(?i)utm_\w+|fbclid|gclid|dclid|msclkid|yclid|igshid|mc_cid|mc_eid|_hsenc|_hsmi|mkt_tok")
 _DEFAULT_PORTS = {":80", ":443"}
 
 

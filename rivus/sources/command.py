@@ -21,9 +21,7 @@ _BROKEN = (77, 78, 126, 127)
 """Exit codes for a missing right, a configuration error (sysexits.h) and a program that cannot be run (POSIX)."""
 
 
-def command(
-    look: Look, *, command: list[str], timeout: Annotated[float, "seconds"] = 300.0
-) -> Iterator[Found]:
+def command(look: Look, *, command: list[str], timeout: Annotated[float, "seconds"] = 300.0) -> Iterator[Found]:
     """What a program prints: one JSON object a line, with `key`, `id` or `url` as its key.
 
         discover: {strategy: command, command: [./find-papers, --since, 2d], timeout: 5min, every: 1h}
@@ -44,9 +42,7 @@ def command(
             elif found is not None:
                 yield found
     except Ended as end:
-        reason = secrets.scrub(
-            f"{command[0]} ended with {end.code}: {one_line(end.tail) or 'nothing on stderr'}"
-        )
+        reason = secrets.scrub(f"{command[0]} ended with {end.code}: {one_line(end.tail) or 'nothing on stderr'}")
         raise Halt(reason) if end.code in _BROKEN else RetryLater(reason) from None
     except TooLong:
         raise RetryLater(f"{command[0]} was killed after {timeout:g} s") from None

@@ -65,9 +65,7 @@ def _status(look: Look, root: Path, path: Path) -> os.stat_result | None:
     if stat.S_ISDIR(status.st_mode):
         return None
     if not inside or not stat.S_ISREG(status.st_mode):
-        look.log.warning(
-            "%r is left out: %s", str(path), "not a regular file" if inside else "it leads out of jobs.d"
-        )
+        look.log.warning("%r is left out: %s", str(path), "not a regular file" if inside else "it leads out of jobs.d")
         return None
     if not is_fit(str(path)):
         look.log.warning("%r is left out: its name is not plain text", str(path))
@@ -78,9 +76,7 @@ def _status(look: Look, root: Path, path: Path) -> os.stat_result | None:
 def _read(look: Look, root: Path, relative: str, content: bool) -> Found | None:
     # Not blocking, for the file may have become a pipe since; what was opened is looked at once more.
     try:
-        descriptor = os.open(
-            (root / relative).resolve(), os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-        )
+        descriptor = os.open((root / relative).resolve(), os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):

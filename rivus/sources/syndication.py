@@ -25,7 +25,7 @@ LONGEST_TITLE = 1_000
 LONGEST_SUMMARY = 20_000
 MOST_TAGS = MOST_ENCLOSURES = 50
 _REFERENCE = re.compile(r"&#([xX][0-9a-fA-F]+|[0-9]+);?")
-_MARKUP = re.compile(r"<[a-zA-Z/!][^>]*>|&#?\w+;")
+_MARKUP = re.compile(r"<[a-zA-Z/!][^<>]*>|&#?\w+;")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +85,7 @@ def _valid(reference: re.Match[str]) -> str:
 
 
 def _entry(e: Any, base: str) -> Entry:
-    enclosures = [
-        _enclosure(base, x.get("href"), x.get("type"), x.get("length")) for x in e.get("enclosures", ())
-    ]
+    enclosures = [_enclosure(base, x.get("href"), x.get("type"), x.get("length")) for x in e.get("enclosures", ())]
     data = {
         "url": _first_link(base, e.get("link"), e.get("id"), [x["url"] for x in enclosures if x]),
         "title": plain(e.get("title")),
@@ -126,14 +124,8 @@ def _json_feed(text: str, base: str) -> Feed:
 
 def _json_entry(item: Json, base: str) -> Entry:
     attached = [x for x in _list(item.get("attachments")) if isinstance(x, dict)]
-    enclosures = [
-        _enclosure(base, x.get("url"), x.get("mime_type"), x.get("size_in_bytes")) for x in attached
-    ]
-    summary = (
-        item.get("summary")
-        or item.get("content_text")
-        or _without_markup(_text(item.get("content_html")) or "")
-    )
+    enclosures = [_enclosure(base, x.get("url"), x.get("mime_type"), x.get("size_in_bytes")) for x in attached]
+    summary = item.get("summary") or item.get("content_text") or _without_markup(_text(item.get("content_html")) or "")
     data = {
         "url": _first_link(base, item.get("url") or item.get("external_url"), item.get("id"), []),
         "title": plain(item.get("title")),
@@ -165,7 +157,7 @@ def _tags(terms: Iterable[Any]) -> list[str]:
 
 def plain(value: Any, limit: int = LONGEST_TITLE) -> str:
     """One line of text without markup or entities."""
-    return one_line(_without_markup(one_line(value)), limit)
+    return one_line(_without_markup(one_line(value, LONGEST_SUMMARY)), limit)
 
 
 def _without_markup(text: str) -> str:

@@ -19,6 +19,8 @@ from rivus.sources.patterns import compiled, matching
 
 LONGEST_TITLE = 1_000
 MOST_LINKS = 20_000
+ANCHORS = 3
+"""Of several links to one address, often a picture and a text, so many are asked for a title."""
 LONGEST_ROBOTS = 512_000
 """Bytes of a robots.txt that must be read (RFC 9309, 2.5)."""
 ROBOT = "rivus"
@@ -40,7 +42,6 @@ def web_links(
           url: https://example.org/news
           selector: "article h2 a"
           pattern: "/news/20\\\\d\\\\d/"
-          every: 2h
 
     url:       the page.
     selector:  a CSS selector of the links, or of elements that have one inside.
@@ -62,24 +63,24 @@ def web_links(
         return
     page = decode(response.content, response.headers.get("Content-Type", ""))
     links = _links(page, response.url, selector)
-    if pattern is not None:
-        fitting = matching(pattern, list(links))
-        links = {link: text for link, text in links.items() if link in fitting}
-    yield from islice(_found(links), max_items)
+    chosen = links if pattern is None else matching(pattern, list(links))
+    yield from islice(_found({link: nodes for link, nodes in links.items() if link in chosen}), max_items)
     conditional.remember(look, url, response)
 
 
-def _found(links: dict[str, str]) -> Iterator[Found]:
+def _found(links: dict[str, list[Any]]) -> Iterator[Found]:
     taken: set[str] = set()
-    for link, text in links.items():
+    for link, anchors in links.items():
         key = key_of(comparable(link))
         if key not in taken:
             taken.add(key)
+            # Not before it is needed: on a hostile page the texts of all links hold the whole page each.
+            text = next(filter(None, map(_title, anchors[:ANCHORS])), "")
             yield Found(key, {"url": link, "title": text} if text else {"url": link})
 
 
-def _links(page: str, address: str, selector: str) -> dict[str, str]:
-    """Absolute address -> text, in the page's order. Raises RetryLater when there is none."""
+def _links(page: str, address: str, selector: str) -> dict[str, list[Any]]:
+    """Absolute address -> the links to it, in the page's order. Raises RetryLater when there is none."""
     tree: Any = load("selectolax.lexbor", "feeds").LexborHTMLParser(page)
     try:
         nodes = tree.css(selector)
@@ -87,12 +88,12 @@ def _links(page: str, address: str, selector: str) -> dict[str, str]:
         raise Halt(f"selector: {selector!r} is not a CSS selector: {one_line(error, 100)}") from None
     base_node = tree.css_first("base[href]")
     base = absolute(address, base_node.attributes.get("href")) if base_node else None
-    links: dict[str, str] = {}
+    links: dict[str, list[Any]] = {}
     for node in islice(nodes, MOST_LINKS):
         anchor = node if node.attributes.get("href") else node.css_first("a[href]")
         link = absolute(base or address, anchor.attributes.get("href")) if anchor else None
         if link is not None:
-            links[link] = links.get(link) or _title(anchor)
+            links.setdefault(link, []).append(anchor)
     if not links:
         raise RetryLater(
             f"{address}: {selector!r} finds no link on a page of {len(page):,} characters: has it changed?"

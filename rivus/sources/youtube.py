@@ -91,9 +91,7 @@ class _Place:
 
 def _channel_id(channel: str) -> str:
     if not _CHANNEL.fullmatch(channel):
-        raise Halt(
-            f"channel: {channel!r} is not a channel's id (24 characters that begin with UC, not the @handle)"
-        )
+        raise Halt(f"channel: {channel!r} is not a channel's id (24 characters that begin with UC, not the @handle)")
     return channel
 
 
@@ -146,9 +144,7 @@ def _from_page(
         both = f"feed: {feed_error}; page: {error}"
         raise SourceBlocked(both, error.until) if isinstance(error, SourceBlocked) else RetryLater(both)
     else:
-        look.cursor["older"] = (
-            {"what": wanted["what"], "tries": tries} if tries < LISTING_TRIES else dict(_NOTHING)
-        )
+        look.cursor["older"] = {"what": wanted["what"], "tries": tries} if tries < LISTING_TRIES else dict(_NOTHING)
         look.log.warning("older videos cannot be listed (try %d of %d): %s", tries, LISTING_TRIES, error)
 
 

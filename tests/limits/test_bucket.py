@@ -160,7 +160,6 @@ NONSENSE = {
     "no JSON": "hello",
     "no object": "[1]",
     "no UTF-8": "\udcff",
-    "too long": json.dumps(GOOD) + " " * 20_000,
     "too deep": "[" * 16_000,
     "a huge number": '{"boot": "first", "at": 1, "nanotokens": ' + "9" * 5000 + "}",
     "nothing in it": "{}",

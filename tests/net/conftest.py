@@ -9,15 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from rivus.net.guard import guarding
-
 Answer = Callable[[bytes], list[bytes]]
-
-
-@pytest.fixture(autouse=True)
-def tests_may_use_loopback() -> Iterator[None]:
-    with guarding(["127.0.0.1"]):
-        yield
 
 
 class Server:

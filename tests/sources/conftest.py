@@ -13,7 +13,6 @@ import pytest
 
 from rivus.model.context import Found
 from rivus.model.outcome import Halt, Json
-from rivus.net.guard import guarding
 from rivus.net.session import open_session
 
 
@@ -45,12 +44,6 @@ class FakeLook:
                 self.seen[item.key] = item.data
                 new.append(item)
         return new
-
-
-@pytest.fixture(autouse=True)
-def tests_may_use_loopback() -> Iterator[None]:
-    with guarding(["127.0.0.1"]):
-        yield
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from rivus.spool.layout import Spool
 from rivus.spool.owners import Owner
 from rivus.spool.publish import publish
 from tests.spool.crash import PLAN, Disk, bury_me, check_conserved, empty_files, fresh_spool, tapped
-from tests.spool.test_crash import ATTEMPT, defer, fail, finish, mend, ticket
+from tests.spool.test_crash import defer, fail, finish, mend, ticket
 
 Loss = AssertionError
 
