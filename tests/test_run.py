@@ -158,7 +158,8 @@ def test_an_item_that_kills_its_worker_ends_in_failed(chain: House) -> None:
 
 def test_a_hung_handler_is_recorded_as_timed_out_and_the_others_are_done(house: House) -> None:
     house.job("demo", "stages: {fetch: {handler: steps.fetch, timeout: 500ms, retry: [1h]}}", steps=STEPS)
-    house.run("rivus-inject", "demo", stdin='{"id": "a", "do": "hang"}\n' + "\n".join(f'{{"id": "b{n}"}}' for n in range(9)))
+    others = "\n".join(f'{{"id": "b{n}"}}' for n in range(9))
+    house.run("rivus-inject", "demo", stdin='{"id": "a", "do": "hang"}\n' + others)
     house.run("rivus-stage", "demo:fetch")
     assert house.box("demo", "fetch", "later") == ["a.json"]
     assert house.ticket("demo", "fetch", "later", "a.json")["attempts"][0]["outcome"] == "timeout"

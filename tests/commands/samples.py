@@ -16,7 +16,7 @@ def fetch(item, ctx):
     what = item.get("do")
     if what == "fail": raise ItemFailed("this one is bad")
     if what == "later": raise RetryLater("not yet", after=3600)
-    if what == "soon": 
+    if what == "soon":
         if ctx.attempt == 1: raise RetryLater("not yet", after=0.2)
     if what == "skip": raise Skip("nothing here")
     if what == "halt": raise Halt("no credential")

@@ -167,7 +167,7 @@ def play(root: Path, scene: str, at: int, then: int | None = None) -> bool:
     expected = {"a.json", "b.json"} if scene == "publish" else {"a.json"}
     assert expected <= known | ({"a.json"} if scene == "claim of a dropped file" else set())
     assert not empty_files(spool.root)
-    assert [name for name in names(spool.rejected)] == []
+    assert list(names(spool.rejected)) == []
     return died
 
 

@@ -186,15 +186,20 @@ def test_a_file_that_grows_while_it_is_read_costs_few_calls(tmp_path: Path, monk
     path = tmp_path / "copied.json"
     path.touch()
     whole = json.dumps({"text": "x" * 10_000}).encode()
-    look, read, calls = os.fstat, os.read, []
+    look, read = os.fstat, os.read
+    calls: list[int] = []
 
     def grow(handle: int) -> os.stat_result:
         status = look(handle)
         path.write_bytes(whole)
         return status
 
+    def counted(handle: int, size: int) -> bytes:
+        calls.append(size)
+        return read(handle, size)
+
     monkeypatch.setattr(os, "fstat", grow)
-    monkeypatch.setattr(os, "read", lambda handle, size: calls.append(size) or read(handle, size))
+    monkeypatch.setattr(os, "read", counted)
     assert read_document(str(path)) == json.loads(whole)
     assert len(calls) < 100
 
