@@ -68,7 +68,6 @@ class Crew:
     put_off: int = 0
     turn: threading.Condition = field(default_factory=threading.Condition)
     active: list[Active] = field(default_factory=list)
-    threads: list[threading.Thread] = field(default_factory=list)
     runs: list[StageRun] = field(default_factory=list)
     fault: BaseException | None = None
     printing: threading.Lock = field(default_factory=threading.Lock)
@@ -88,12 +87,12 @@ class Crew:
             run.add_worker()
         while True:
             with self.turn:
+                if not any(run.alive for run in self.runs) or (self.stopping and not self._busy()):
+                    break
                 self.turn.wait(0.2)
             self._end_hung()
             if self.give_back_at and time.monotonic() > self.give_back_at:
                 self._give_back()
-            if all(not thread.is_alive() for thread in self.threads) or (self.stopping and not self._busy()):
-                break
         if self.fault:
             raise self.fault
 
@@ -155,11 +154,6 @@ class Crew:
         """The thread is through with the item."""
         with self.turn:
             self.active.remove(active)
-
-    def start(self, thread: threading.Thread) -> None:
-        with self.turn:
-            self.threads = [*(old for old in self.threads if old.is_alive()), thread]
-            thread.start()
 
     def news(self) -> None:
         """Something has moved: whoever waits looks again."""

@@ -60,7 +60,7 @@ class StageRun:
         thread = threading.Thread(target=self._work, name=self.label, daemon=True)
         with self.crew.turn:
             self.workers += 1
-        self.crew.start(thread)
+        thread.start()
 
     def _work(self) -> None:
         try:

@@ -5,22 +5,18 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rivus.commands.frame import Printer, on_signal
 from rivus.errors import TryAgain
-from rivus.talk import say
 
 if TYPE_CHECKING:
     from rivus.config.schema import Job
     from rivus.crew import Crew
     from rivus.spool.layout import Spool
     from rivus.spool.owners import Owner
-
-BROKEN_FOR = 300.0
-"""Seconds for which the tickets of a stage rest whose job cannot be read."""
 
 
 class Progress:
@@ -84,12 +80,3 @@ def work(
     if crew.hung:
         raise TryAgain("a handler hung; what was left is still there, run this again")
     return 0
-
-
-def shelve(spool: Spool, owner: Owner, targets: Sequence[tuple[str, str]]) -> None:
-    """Puts off what is ready in the stages of jobs that cannot be read, so that nothing starts them in a circle."""
-    from rivus.spool.recover import put_off
-
-    for job, stage in targets:
-        if count := put_off(spool, job, stage, owner, time.time() + BROKEN_FOR):
-            say(f"{job}:{stage}: {count} items put off for {BROKEN_FOR:g} s, because the job cannot be read")

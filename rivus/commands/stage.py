@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 
 from rivus.commands.duration import DURATION
 from rivus.commands.frame import FAULTS, OK, House, house, run, version
-from rivus.commands.items import asked_for, stdin_lines
+from rivus.commands.items import Asked, Lines, asked_for, stdin_lines
 from rivus.errors import BadConfig
+from rivus.spool.layout import may_run, names
+from rivus.talk import say
 
 if TYPE_CHECKING:
     from rivus.config.schema import Job
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
     from rivus.spool.layout import Spool
 
 EXIT_CODES = OK | FAULTS
+BROKEN_FOR = 300.0
+"""Seconds for which the tickets of a stage rest whose job cannot be read."""
 
 
 @click.command("rivus-stage")
@@ -33,12 +39,6 @@ def command(
 ) -> int:
     """Runs STAGE on what is ready in every job that has it (or only in JOB), or on exactly the items on standard
     input (JSON Lines) or in the arguments, until nothing is left. Prints each item that ends."""
-    from rivus.asked import AskedRun
-    from rivus.commands.asking import Route
-    from rivus.commands.crews import shelve, work
-    from rivus.run import StageRun
-    from rivus.spool.owners import Owner
-
     job, colon, name = stage.rpartition(":")
     lines = None if addresses else stdin_lines(no_stdin)
     asked = asked_for(addresses, lines, job or None)
@@ -48,25 +48,48 @@ def command(
         raise BadConfig(f"{'no job' if not colon else job} has a stage {name!r}")
     if dry_run:
         return _preview(spool, jobs, name)
+    if house.broken and colon:
+        return _shelve(spool, job, name) or house.broken
+    if asked is None and not any(may_run(spool, one, name, linger) for one in jobs):
+        return house.broken
+    return _work(spool, jobs, name, linger, most, asked, lines) or house.broken or (65 if lines and lines.bad else 0)
+
+
+def _work(
+    spool: Spool, jobs: dict[str, Job], stage: str, linger: float, most: int | None,
+    asked: Iterator[Asked] | None, lines: Lines | None,
+) -> int:  # fmt: skip
+    from rivus.asked import AskedRun
+    from rivus.commands.asking import Route
+    from rivus.commands.crews import work
+    from rivus.run import StageRun
+    from rivus.spool.owners import Owner
 
     def man(crew: Crew) -> None:
         route = Route(crew, jobs, asked, lines) if asked is not None else None
         for one in jobs.values():
             if route:
-                AskedRun(crew, one, one.stages[name], route.names(one.name))
+                AskedRun(crew, one, one.stages[stage], route.names(one.name))
             else:
-                StageRun(crew, one, one.stages[name])
+                StageRun(crew, one, one.stages[stage])
 
     with Owner(spool) as owner:
-        if house.broken and colon:
-            shelve(spool, owner, [(job, name)])
-        code = work(spool, owner, jobs.values(), linger, most, man, again=asked is None)
-    return code or house.broken or (65 if lines and lines.bad else 0)
+        return work(spool, owner, jobs.values(), linger, most, man, again=asked is None)
+
+
+def _shelve(spool: Spool, job: str, stage: str) -> int:
+    """Puts off what is ready in a stage whose job cannot be read, so that nothing starts it in a circle."""
+    from rivus.spool.owners import Owner
+    from rivus.spool.recover import put_off
+
+    with Owner(spool) as owner:
+        if count := put_off(spool, job, stage, owner, time.time() + BROKEN_FOR):
+            say(f"{job}:{stage}: {count} items put off for {BROKEN_FOR:g} s, because the job cannot be read")
+    return 0
 
 
 def _preview(spool: Spool, jobs: dict[str, Job], stage: str) -> int:
     from rivus.model.states import Box
-    from rivus.spool.layout import names
 
     for job in jobs:
         for name in names(spool.box(job, stage, Box.READY)):

@@ -74,16 +74,18 @@ class Owner:
 
 def _sign_on(spool: Spool) -> tuple[str, Held]:
     """A new name and its lock. A sweep that takes the lock file before it is locked costs a second try."""
-    from rivus.locks import try_lock
+    from rivus.locks import queue
 
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
     while True:
         name = f"{stamp}-{os.getpid()}-{secrets.token_hex(4)}"
         hidden = f"{spool.owners}/.{name}.lock"
         atomic.write_new(hidden, b"", sync=False)
-        if held := try_lock(Path(hidden)):
-            atomic.rename(hidden, f"{spool.owners}/{name}.lock")
+        held = queue(Path(hidden), stop=lambda: True)
+        if held and atomic.rename(hidden, f"{spool.owners}/{name}.lock"):
             return name, held
+        if held:
+            held.release()
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m tests.bench`, which is `make bench`. Figures, not tests."""
