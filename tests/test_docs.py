@@ -16,6 +16,7 @@ import click
 import pytest
 
 from rivus.commands import NAMES
+from rivus.model.states import BOXES, TABLE
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted((ROOT / "man").glob("*.1"))
@@ -125,6 +126,16 @@ def test_every_command_has_a_man_page() -> None:
 @pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md"])
 def test_the_texts_name_every_command_and_no_other(name: str) -> None:
     assert names_in(ROOT / name) == commands()
+
+
+def test_the_state_table_in_the_text_is_the_one_in_the_code() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    told = re.findall(r"^\| (\w) \| ([a-z ]+) \| (.+?) → (\w+) \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
+    known = [
+        (row.letter, row.name, " ".join(box for box in BOXES if box in row.sources) or "(new)", row.target, row.by, row.crash)
+        for row in TABLE
+    ]
+    assert [tuple(row) for row in told] == known
 
 
 def test_the_man_pages_are_current() -> None:

@@ -74,10 +74,13 @@ def seconds(action: Callable[[], object]) -> float:
 
 
 def lines(count: int, start: int = 0) -> str:
-    return "\n".join(json.dumps({"id": start + n, "url": f"https://example.org/{n}", "t": "x" * 60}) for n in range(count))
+    items = ({"id": start + n, "url": f"https://example.org/{n}", "t": "x" * 60} for n in range(count))
+    return "\n".join(json.dumps(item) for item in items)
 
 
-def row(what: str, values: list[float], unit: str, budget: str, floor: list[float] | None = None, more: str = "") -> None:
+def row(
+    what: str, values: list[float], unit: str, budget: str, floor: list[float] | None = None, more: str = ""
+) -> None:
     """One line of the table."""
     middle, spread = statistics.median(values), f"{min(values):.4g}–{max(values):.4g}"
     ratio = statistics.median(a / b for a, b in zip(values, floor, strict=True)) if floor else None

@@ -190,7 +190,8 @@ def empty_files(root: str) -> list[str]:
         f"{where}/{name}"
         for where, _, files in os.walk(root)
         for name in files
-        if name.endswith(".json") and name[0] != "." and not os.path.getsize(f"{where}/{name}") and "/_owners/" not in where + "/"
+        if name.endswith(".json") and name[0] != "." and "/_owners/" not in where + "/"
+        if not os.path.getsize(f"{where}/{name}")
     ]
 
 
