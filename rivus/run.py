@@ -6,7 +6,6 @@ A worker takes the limit first and the ticket second, so that an item which wait
 from __future__ import annotations
 
 import random
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -23,7 +22,7 @@ from rivus.spool.desk import YOUNG, Claim, Desk, Young
 from rivus.spool.pause import pause, paused
 from rivus.spool.recover import recover
 from rivus.supply import Supply
-from rivus.talk import say
+from rivus.talk import say, scrubbed
 
 if TYPE_CHECKING:
     from rivus.config.schema import Job, Stage
@@ -217,9 +216,7 @@ class StageRun:
 
             say("".join(traceback.format_exception(error)).replace("\n", " | "), 2)
         kind, reason = describe(error)
-        if secrets := sys.modules.get("rivus.secrets"):
-            reason = secrets.scrub(reason)
-        return kind, reason
+        return kind, scrubbed(reason)
 
     def time_out(self, active: Active) -> None:
         """Records an item whose handler does not come back."""

@@ -200,3 +200,21 @@ def test_what_cannot_end_in_time_is_given_back_uncounted(chain: House) -> None:
     worker.communicate(timeout=12)
     assert where(chain) == "ready"
     assert "attempts" not in chain.ticket("demo", "fetch", "ready", "a.json")
+
+
+def test_a_secret_that_a_handler_lets_slip_is_nowhere(house: House) -> None:
+    leak = """
+def fetch(item, ctx):
+    token = ctx.secret("api_key")
+    ctx.log.warning("using %s", token)
+    if item["id"] == "bad":
+        raise ValueError(f"https://example.org/?key={token}")
+    return {"text": f"the token is {token}"}
+"""
+    house.job("demo", "stages: {fetch: {handler: leak.fetch, retry: []}}", leak=leak)
+    house.run("rivus-inject", "demo", stdin='{"id": "good"}\n{"id": "bad"}')
+    done = house.run("rivus-stage", "demo:fetch", "-vv", env={"RIVUS_SECRET_API_KEY": "s3cret-value"})
+    assert "[secret api_key]" in done.out
+    written = "".join(path.read_text() for path in (house.root / "spool").rglob("*") if path.is_file())
+    assert "[secret api_key]" in written
+    assert "s3cret" not in done.out + done.err + written

@@ -151,7 +151,7 @@ class Printer:
         if not self._open:
             return
         try:
-            sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+            sys.stdout.write(talk.scrubbed(json.dumps(line, ensure_ascii=False)) + "\n")
             sys.stdout.flush()
         except BrokenPipeError:
             self._open = False

@@ -14,6 +14,7 @@ from rivus.model.states import Move
 from rivus.model.times import utc
 from rivus.spool import atomic
 from rivus.spool.layout import Spool
+from rivus.talk import scrubbed
 
 
 def record(spool: Spool, move: Move | str, job: str, stage: str, key: str, **more: Any) -> None:
@@ -21,5 +22,7 @@ def record(spool: Spool, move: Move | str, job: str, stage: str, key: str, **mor
     now = time.time()
     name = move if isinstance(move, str) else move.name
     line = {"t": utc(now), "move": name, "job": job, "stage": stage, "key": key, **more}
-    raw = json.dumps(line, ensure_ascii=False, separators=(",", ":"), default=str).encode(errors="replace") + b"\n"
-    atomic.append(f"{spool.journal}/{time.strftime('%Y-%m-%d', time.gmtime(now))}.jsonl", raw)
+    text = scrubbed(json.dumps(line, ensure_ascii=False, separators=(",", ":"), default=str))
+    atomic.append(
+        f"{spool.journal}/{time.strftime('%Y-%m-%d', time.gmtime(now))}.jsonl", text.encode(errors="replace") + b"\n"
+    )

@@ -14,6 +14,7 @@ import stat
 from typing import Any, NoReturn
 
 from rivus.model.outcome import Json
+from rivus.talk import scrubbed
 
 MAX_BYTES = 16 << 20
 MAX_DEPTH = 64
@@ -132,10 +133,10 @@ _DECODER = json.JSONDecoder(
 
 
 def dump(document: Json) -> bytes:
-    """A document as it stands in a file: one line, UTF-8. Raises ValueError for whatever `read_document` would
-    refuse, so that nothing is written which cannot be read again."""
+    """A document as it stands in a file: one line, UTF-8, secrets taken out. Raises ValueError for whatever
+    `read_document` would refuse, so that nothing is written which cannot be read again."""
     try:
-        raw = json.dumps(document, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        raw = scrubbed(json.dumps(document, ensure_ascii=False, allow_nan=False)).encode() + b"\n"
     except (TypeError, UnicodeEncodeError, RecursionError) as error:
         raise ValueError(f"not JSON: {error}") from None
     if len(raw) > MAX_BYTES:
