@@ -59,11 +59,13 @@ class Owner:
 
     def close(self) -> None:
         """Removes what this owner made for itself. A folder with claims stays, and is recovered."""
-        for path in self._folders:
-            atomic.remove_folder(path)
-        atomic.remove_tree(self.scratch)
-        atomic.remove(f"{self.scratch}.lock")
-        self._held.release()
+        try:
+            for path in self._folders:
+                atomic.remove_folder(path)
+            atomic.remove_tree(self.scratch)
+            atomic.remove(f"{self.scratch}.lock")
+        finally:
+            self._held.release()
 
     def __enter__(self) -> Owner:
         return self
