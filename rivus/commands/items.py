@@ -34,7 +34,7 @@ class Lines:
     def __iter__(self) -> Iterator[Json]:
         import jsonlines
 
-        from rivus.spool.reader import parse_object
+        from rivus.model.document import parse_object
 
         reader = jsonlines.Reader(self._stream, loads=lambda line: parse_object(_bytes(line)))
         while True:

@@ -97,8 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def wait(url: str) -> int:
     """Says where the site is and sleeps until interrupted."""
-    sys.stderr.write(f"rivus.demo: {url}/ until interrupted\n")
     try:
+        sys.stderr.write(f"rivus.demo: {url}/ until interrupted\n")
         while True:
             signal.pause()
     except KeyboardInterrupt:

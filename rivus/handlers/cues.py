@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rivus.handlers.charset import decode
+from rivus.net.charset import decode
 
 if TYPE_CHECKING:
     from xml.parsers.expat import XMLParserType

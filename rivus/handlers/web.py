@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import gzip
-import re
-from email.message import Message
 from typing import TYPE_CHECKING
 
-from rivus.handlers.charset import decode
+from rivus.handlers.fields import address_in
 from rivus.handlers.page import TooComplex, read_page
 from rivus.model.outcome import ItemFailed, Json, RetryLater
+from rivus.net.charset import content_type, decode_markup
 
 if TYPE_CHECKING:
     from rivus.model.context import Context
 
 _HTML = ("text/html", "application/xhtml+xml")
-_META = re.compile(
-    rb"<(?:meta|\?xml)\b[^<>]{0,500}?\b(?:charset|encoding)\s{0,9}=\s{0,9}[\"']?([\w.:-]{2,40})",
-    re.IGNORECASE,
-)
-_META_WITHIN = 8_192
-"""Browsers look for it in the first 1,024 bytes (https://html.spec.whatwg.org/#charset); real pages put it later."""
 
 
 def page(item: Json, ctx: Context, *, url_field: str = "url", min_text: int = 0) -> Json:
@@ -38,13 +31,14 @@ def page(item: Json, ctx: Context, *, url_field: str = "url", min_text: int = 0)
     """
     from rivus.net.session import check, fetch
 
-    response = check(fetch(ctx.http, _address(item, url_field)))
-    kind, declared = content_type(response.headers.get("Content-Type", ""))
+    response = check(fetch(ctx.http, address_in(item, url_field)))
+    header = response.headers.get("Content-Type", "")
+    kind, _ = content_type(header)
     if kind not in (*_HTML, "text/plain", ""):
         raise ItemFailed(f"not a web page: {kind}")
     if not response.content.strip():
         raise RetryLater("the page is empty")
-    title, text, charset = page_text(response.content, kind or "text/html", declared)
+    title, text, charset = page_text(response.content, header)
     if len(text) < min_text:
         raise ItemFailed(f"the page has {len(text)} characters of text, fewer than {min_text}")
     file = ctx.workdir / "page.html.gz"
@@ -53,32 +47,15 @@ def page(item: Json, ctx: Context, *, url_field: str = "url", min_text: int = 0)
     return {**what, "status": response.status_code, "content_type": kind, "charset": charset}
 
 
-def page_text(body: bytes, kind: str = "text/html", declared: str | None = None) -> tuple[str, str, str]:
-    """Title, visible text and charset of a page. kind: its media type; declared: the charset of its HTTP header.
+def page_text(body: bytes, header: str = "text/html") -> tuple[str, str, str]:
+    """Title, visible text and charset of a page; `header` is the Content-Type it came with.
 
     Raises ItemFailed for a page that cannot be read safely.
     """
-    labels = [match.decode("ascii", "replace") for match in _META.findall(body[:_META_WITHIN])]
-    text, charset = decode(body, [declared, *labels])
-    if kind == "text/plain":
+    text, charset = decode_markup(body, header)
+    if content_type(header)[0] == "text/plain":
         return "", "\n".join(text.split("\r\n")).strip(), charset
     try:
         return *read_page(text), charset
     except TooComplex as error:
         raise ItemFailed(str(error)) from None
-
-
-def content_type(header: str) -> tuple[str, str | None]:
-    """The media type in a Content-Type header, in lower case ("" without one), and its charset."""
-    message = Message()
-    message["Content-Type"] = header.replace("\n", " ").replace("\r", " ") or "x"
-    charset = message.get_param("charset")
-    kind = header.split(";")[0].strip().lower()
-    return kind, charset if isinstance(charset, str) else None
-
-
-def _address(item: Json, field: str) -> str:
-    url = item.get(field)
-    if not isinstance(url, str) or not url.lower().startswith(("http://", "https://")):
-        raise ItemFailed(f"`{field}` is no http address")
-    return url

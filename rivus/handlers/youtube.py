@@ -15,6 +15,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rivus.handlers.cues import MAX_BYTES
+from rivus.handlers.fields import address_in
 from rivus.model.outcome import Halt, ItemFailed, Json, Skip
 
 if TYPE_CHECKING:
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
     from rivus.model.context import Context
 
-MAX_BYTES = 20_000_000
 _CHUNK = 65_536
 _LANGS = ["en.*", "en"]
 _FORMATS = ("json3", "vtt", "srv3", "srt")
@@ -67,7 +68,7 @@ def captions(item: Json, ctx: Context, *, langs: list[str] = _LANGS, auto: bool 
 
         fetch: {handler: youtube.captions, limit: youtube, timeout: 5min, with: {langs: [de, "en.*"]}}
     """
-    url, patterns = _address(item), _patterns(langs)
+    url, patterns = address_in(item), _patterns(langs)
     with _within(ctx), _lent() as ydl:
         info = _video(ydl.extract_info(url, download=False))
         tracks = choose(info, patterns, auto=auto)[:max_files]
@@ -204,10 +205,3 @@ def _patterns(langs: list[str]) -> list[re.Pattern[str]]:
         return [re.compile(lang, re.IGNORECASE) for lang in langs]
     except re.error as error:
         raise Halt(f"`langs`: {error.pattern!r} is no regular expression: {error}") from None
-
-
-def _address(item: Json) -> str:
-    url = item.get("url")
-    if not isinstance(url, str) or not url.lower().startswith(("http://", "https://")):
-        raise ItemFailed("`url` is no http address")
-    return url

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import re
 import sys
+from pathlib import Path
 
 from rivus.model.outcome import Halt
+from rivus.programs import Program
 
 SECONDS = 5.0
 LONGEST_PATTERN = 1_000
@@ -34,20 +36,13 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
 def matching(pattern: str, texts: list[str]) -> set[str]:
     """Those of `texts` in which `pattern` is found. Raises Halt if that takes longer than SECONDS."""
-    import subprocess
-
     compiled(pattern)
+    question = json.dumps([pattern, texts]).encode()
     try:
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", _CHILD],
-            input=json.dumps([pattern, texts]),
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=True,
-        )
-    except subprocess.TimeoutExpired:
+        with Program([sys.executable, "-I", "-S", "-c", _CHILD], cwd=Path("/"), question=question) as child:
+            answer = child.output(SECONDS)
+    except TimeoutError:
         raise Halt(f"pattern: {pattern!r} takes too long (nested repetitions such as (a+)+ do)") from None
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise Halt(f"pattern: {pattern!r} cannot be tried: {type(error).__name__}") from None
-    return {text for text, found in zip(texts, json.loads(done.stdout), strict=True) if found}
+    if child.code:
+        raise Halt(f"pattern: {pattern!r} cannot be tried: {child.last_line}")
+    return {text for text, found in zip(texts, json.loads(answer), strict=True) if found}

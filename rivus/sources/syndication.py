@@ -15,10 +15,10 @@ from typing import Any
 from urllib.parse import urljoin
 
 from rivus.model.outcome import Json, RetryLater
+from rivus.net.charset import decode_markup
 from rivus.net.extras import load
 from rivus.sources import dates
 from rivus.sources.addresses import absolute
-from rivus.sources.charset import decode
 from rivus.sources.keys import block, one_line
 
 LONGEST_TITLE = 1_000
@@ -52,7 +52,7 @@ def parse(body: bytes, content_type: str, base: str) -> Feed:
     Raises RetryLater if it is no feed at all, or too broken for a single entry: a maintenance or login page, an
     error in JSON, half an answer. These often heal.
     """
-    text = decode(body, content_type).lstrip("\ufeff \t\r\n")
+    text = decode_markup(body, content_type)[0].lstrip("\ufeff \t\r\n")
     if not text:
         raise RetryLater(f"{base} is not a feed: the answer is empty")
     if text.startswith(("{", "[")):

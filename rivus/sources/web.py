@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 from rivus.model.context import Found, Look
 from rivus.model.outcome import Halt, RetryLater
+from rivus.net.charset import decode_markup
 from rivus.net.extras import load
 from rivus.net.session import check, fetch
 from rivus.sources import conditional
 from rivus.sources.addresses import absolute, comparable, web_address
-from rivus.sources.charset import decode
 from rivus.sources.keys import key_of, one_line
 from rivus.sources.patterns import compiled, matching
 
@@ -61,7 +61,7 @@ def web_links(
     response = conditional.get(look, url, accept="text/html, */*;q=0.5")
     if response is None:
         return
-    page = decode(response.content, response.headers.get("Content-Type", ""))
+    page, _ = decode_markup(response.content, response.headers.get("Content-Type", ""))
     links = _links(page, response.url, selector)
     chosen = links if pattern is None else matching(pattern, list(links))
     yield from islice(_found({link: nodes for link, nodes in links.items() if link in chosen}), max_items)

@@ -1,18 +1,15 @@
-"""A context for handlers that needs no spool, and a web server for one test."""
+"""A context for handlers that needs no spool, and a server on loopback."""
 
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rivus.net.session import open_session
+from tests.site import site as site
 
 
 class FakeContext:
@@ -48,45 +45,3 @@ class FakeContext:
 @pytest.fixture
 def ctx(tmp_path: Path) -> FakeContext:
     return FakeContext(tmp_path.resolve())
-
-
-@dataclass
-class Site:
-    """Pages on loopback: path -> (status, content type, body); `asked` lists the paths in order."""
-
-    url: str
-    pages: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-    before: Callable[[str], None] = lambda path: None
-
-    def add(
-        self, path: str, body: str | bytes, kind: str = "text/html; charset=utf-8", status: int = 200
-    ) -> str:
-        self.pages[path] = (status, kind, body.encode() if isinstance(body, str) else body)
-        return self.url + path
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            found.asked.append(self.path)
-            found.before(self.path)
-            status, kind, body = found.pages.get(self.path, (404, "text/plain", b"not here"))
-            self.send_response(status)
-            if kind:
-                self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients may hang up
-    found = Site(f"http://127.0.0.1:{server.server_port}")
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    yield found
-    server.shutdown()
-    server.server_close()

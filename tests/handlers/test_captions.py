@@ -58,16 +58,12 @@ def test_words_that_are_really_repeated_in_rolling_captions_stay() -> None:
 
 
 def test_rolling_captions_are_recognised_without_word_times_too() -> None:
-    srt = "".join(
-        f"{n}\n00:00:{n:02},000 --> 00:00:{n + 1:02},000\nline {n}\nline {n + 1}\n\n" for n in range(1, 6)
-    )
+    srt = "".join(f"{n}\n00:00:{n:02},000 --> 00:00:{n + 1:02},000\nline {n}\nline {n + 1}\n\n" for n in range(1, 6))
     assert said(srt) == ["line 1 line 2", "line 3", "line 4", "line 5", "line 6"]
 
 
 def test_a_chorus_in_captions_that_people_wrote_is_kept() -> None:
-    captions = vtt(
-        "1 3 La la la", "3 5 La la la", "5 7 Oh yes|La la la", "7 9 La la la|again", "10 12 La la la"
-    )
+    captions = vtt("1 3 La la la", "3 5 La la la", "5 7 Oh yes|La la la", "7 9 La la la|again", "10 12 La la la")
     assert said(captions) == ["La la la", "La la la", "Oh yes La la la", "La la la again", "La la la"]
 
 
@@ -106,9 +102,7 @@ NOTE this is said
 
 
 def test_broken_time_lines_and_missing_blank_lines_cost_no_text() -> None:
-    captions = (
-        "WEBVTT\n00:00:01.000 --> 00:00:1d.890\none\n99:99 --> what\ntwo\n\nstill two\n\n00:05 -->\nthree"
-    )
+    captions = "WEBVTT\n00:00:01.000 --> 00:00:1d.890\none\n99:99 --> what\ntwo\n\nstill two\n\n00:05 -->\nthree"
     assert said(captions) == ["one", "two still two", "three"]
 
 
@@ -316,11 +310,7 @@ def test_the_wanted_language_comes_first_then_what_people_wrote() -> None:
 
 def test_a_file_that_cannot_be_read_gives_way_to_the_next(ctx: FakeContext) -> None:
     bad, good = write(ctx, "1.vtt", "<html>"), write(ctx, "2.vtt", vtt("1 2 Hello"))
-    item = {
-        "captions": [
-            {"lang": "en", "file": file} for file in (bad, "fetch/gone.vtt", "../../etc/passwd", good)
-        ]
-    }
+    item = {"captions": [{"lang": "en", "file": file} for file in (bad, "fetch/gone.vtt", "../../etc/passwd", good)]}
     assert text(item, ctx)["text"] == "Hello"
 
 

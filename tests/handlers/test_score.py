@@ -32,9 +32,7 @@ from tests.handlers.conftest import FakeContext
         ("", ["x"], {}),
     ],
 )
-def test_whole_phrases_are_counted_and_the_longest_wins(
-    text: str, phrases: list[str], hits: dict[str, int]
-) -> None:
+def test_whole_phrases_are_counted_and_the_longest_wins(text: str, phrases: list[str], hits: dict[str, int]) -> None:
     assert count_phrases(text, dict.fromkeys(phrases, 1.0)) == hits
 
 

@@ -1,4 +1,4 @@
-"""The tests themselves talk to servers on loopback, with whatever library: the guard lets this context do so."""
+"""Servers on loopback that answer whatever bytes a test wants."""
 
 from __future__ import annotations
 

@@ -30,9 +30,7 @@ def test_an_address_that_is_not_public_is_refused(address: str) -> None:
         Policy().check(address)
 
 
-@pytest.mark.parametrize(
-    "address", ["8.8.8.8", "2606:4700::1", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::"]
-)
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::"])
 def test_a_public_address_is_allowed_however_it_is_wrapped(address: str) -> None:
     Policy().check(address)
 

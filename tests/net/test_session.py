@@ -125,9 +125,7 @@ def test_secret_headers_do_not_follow_to_another_port(serve: Any, monkeypatch: p
     monkeypatch.setenv("RIVUS_SECRET_LEAKY", "leaky-value")
     value = secrets.get("leaky")
     target = serve(
-        lambda request: (
-            plainly(b"", "Location: /again\r\n", "302 Found") if b"/again" not in request else plainly(b"")
-        )
+        lambda request: plainly(b"", "Location: /again\r\n", "302 Found") if b"/again" not in request else plainly(b"")
     )
     origin = serve(lambda request: plainly(b"", f"Location: {target.url}/\r\n", "302 Found"))
     names = ("Authorization", "X-Finnhub-Token", "X-Api-Key", "X-Something-Else")
@@ -145,9 +143,7 @@ def test_secret_headers_do_not_follow_to_another_port(serve: Any, monkeypatch: p
 
 def test_secret_headers_follow_on_the_same_host(serve: Any) -> None:
     server = serve(
-        lambda request: (
-            plainly(b"") if b"/end" in request else plainly(b"", "Location: /end\r\n", "302 Found")
-        )
+        lambda request: plainly(b"") if b"/end" in request else plainly(b"", "Location: /end\r\n", "302 Found")
     )
     fetch(open_session(LOOPBACK), server.url, headers={"X-Api-Key": "abcdefgh"})
     assert b"abcdefgh" in server.requests[1]

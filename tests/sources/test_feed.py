@@ -8,8 +8,9 @@ import pytest
 from rivus.model.outcome import Halt, Outcome, RetryLater, SourceBlocked
 from rivus.sources.feed import feed, keyed
 from rivus.sources.syndication import Entry
+from tests.site import Site
 
-from .conftest import FakeLook, Site
+from .conftest import FakeLook
 
 
 def rss(*items: str) -> str:
@@ -25,19 +26,17 @@ def test_a_feed_is_asked_only_for_what_has_changed(look: FakeLook, site: Site) -
     )
     assert [found.key for found in look.take(feed(look, url=url))] == ["1"]
     assert look.take(feed(look, url=url)) == []
-    assert site.asked[1][1]["If-None-Match"] == '"v1"'
-    assert site.asked[1][1]["If-Modified-Since"] == "Tue, 05 Nov 2024 15:00:02 GMT"
+    assert site.headers[1]["If-None-Match"] == '"v1"'
+    assert site.headers[1]["If-Modified-Since"] == "Tue, 05 Nov 2024 15:00:02 GMT"
     site.put("/f", rss("<guid>2</guid><title>b</title>", "<guid>1</guid><title>a</title>"), ETag='"v2"')
     assert [found.key for found in look.take(feed(look, url=url))] == ["2"]
 
 
 def test_what_is_remembered_of_one_address_is_not_sent_to_another(look: FakeLook, site: Site) -> None:
-    first, second = (
-        site.put(path, rss("<guid>1</guid><title>a</title>"), ETag='"v1"') for path in ("/1", "/2")
-    )
+    first, second = (site.put(path, rss("<guid>1</guid><title>a</title>"), ETag='"v1"') for path in ("/1", "/2"))
     look.take(feed(look, url=first))
     look.take(feed(look, url=second))
-    assert "If-None-Match" not in site.asked[1][1]
+    assert "If-None-Match" not in site.headers[1]
     assert look.cursor["validators"]["url"] == second
 
 
@@ -49,7 +48,7 @@ def test_a_broken_answer_is_never_remembered(look: FakeLook, site: Site, body: s
             look.take(feed(look, url=url))
         except RetryLater:
             continue
-    assert len(site.asked) == 2 and "If-None-Match" not in site.asked[1][1]
+    assert len(site.asked) == 2 and "If-None-Match" not in site.headers[1]
 
 
 def test_a_look_that_is_cut_short_does_not_remember(look: FakeLook, site: Site) -> None:
@@ -63,9 +62,7 @@ def test_a_look_that_is_cut_short_does_not_remember(look: FakeLook, site: Site) 
 def test_a_feed_without_ids_gets_keys_from_links(look: FakeLook, site: Site) -> None:
     url = site.put("/f", rss("<link>http://X.org/a?utm_source=rss#top</link><title>a</title>"))
     found = look.take(feed(look, url=url))
-    assert [(f.key, f.data["url"]) for f in found] == [
-        ("https://x.org/a", "http://X.org/a?utm_source=rss#top")
-    ]
+    assert [(f.key, f.data["url"]) for f in found] == [("https://x.org/a", "http://X.org/a?utm_source=rss#top")]
 
 
 def test_a_feed_without_ids_and_links_gets_keys_from_titles_and_dates(look: FakeLook, site: Site) -> None:
@@ -105,7 +102,7 @@ def test_the_charset_of_the_header_counts(look: FakeLook, site: Site) -> None:
     url = site.put(
         "/f",
         rss("<guid>1</guid><title>Привет</title>").encode("cp1251"),
-        Content_Type="text/xml; charset=windows-1251",
+        kind="text/xml; charset=windows-1251",
     )
     assert next(feed(look, url=url)).data["title"] == "Привет"
 
@@ -123,9 +120,7 @@ def test_a_bad_status_is_an_outcome(look: FakeLook, world: Any, status: str) -> 
     assert look.cursor == {}
 
 
-@pytest.mark.parametrize(
-    "kind", ["hang", "reset", "trickle", "short", "loop", "private", "empty", "notjson", "login"]
-)
+@pytest.mark.parametrize("kind", ["hang", "reset", "trickle", "short", "loop", "private", "empty", "notjson", "login"])
 def test_a_bad_server_is_an_outcome(tmp_path: Any, world: Any, kind: str) -> None:
     look = FakeLook(tmp_path, total=0.5)
     with pytest.raises(Outcome):

@@ -37,11 +37,7 @@ def test_content_comes_on_request(look: FakeLook, caplog: pytest.LogCaptureFixtu
     write(look.folder / "c.txt", "x" * (2**20 + 1))
     found = {f.key: f.data for f in files(look, glob="*", content=True)}
     assert found["a.txt"]["content"] == "grün"
-    assert (
-        "content" not in found["b.bin"]
-        and "content" not in found["c.txt"]
-        and found["c.txt"]["bytes"] == 2**20 + 1
-    )
+    assert "content" not in found["b.bin"] and "content" not in found["c.txt"] and found["c.txt"]["bytes"] == 2**20 + 1
     assert "b.bin" in caplog.text and "c.txt" in caplog.text
 
 
@@ -64,11 +60,7 @@ def test_links_out_pipes_and_dead_links_are_left_out_with_a_warning(
     os.mkfifo(look.folder / "pipe")
     write(look.folder / "good", "good")
     (look.folder / "inside").symlink_to("good")
-    found = [
-        f.key
-        for glob in ("*", "to_folder/*", "**/*")
-        for f in look.take(files(look, glob=glob, content=True))
-    ]
+    found = [f.key for glob in ("*", "to_folder/*", "**/*") for f in look.take(files(look, glob=glob, content=True))]
     assert sorted(found) == ["good", "inside"]
     for name in ("to_file", "dead", "loop", "device", "pipe", "to_folder/secret"):
         assert name in caplog.text
@@ -81,9 +73,7 @@ def test_hidden_files_need_a_dot_in_the_pattern(look: FakeLook) -> None:
     assert [f.key for f in files(look, glob=".hid*")] == [".hidden"]
 
 
-def test_odd_names_are_kept_and_impossible_ones_left_out(
-    look: FakeLook, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_odd_names_are_kept_and_impossible_ones_left_out(look: FakeLook, caplog: pytest.LogCaptureFixture) -> None:
     for name in (b"two  spaces", b"line\nend", b"\xff\xfe"):
         Path(os.fsdecode(os.fsencode(look.folder) + b"/" + name)).write_bytes(b"x")
     assert [f.key for f in files(look, glob="*")] == ["two  spaces"]

@@ -8,8 +8,9 @@ import pytest
 
 from rivus.model.outcome import Halt, Outcome, RetryLater, SourceBlocked
 from rivus.sources.finnhub import finnhub_calendar
+from tests.site import Site
 
-from .conftest import FakeLook, Site
+from .conftest import FakeLook
 
 CALENDAR = "/api/v1/calendar/earnings"
 
@@ -49,8 +50,8 @@ def test_the_token_goes_into_a_header_and_the_days_into_the_address(look: FakeLo
     list(finnhub_calendar(look, base_url=site.url, days_back=2, days_ahead=3, symbols=["AAPL", "NVDA"]))
     today = datetime.now(UTC).date()
     span = f"from={today - timedelta(2)}&to={today + timedelta(3)}"
-    assert [path for path, _ in site.asked] == [f"{CALENDAR}?{span}&symbol={s}" for s in ("AAPL", "NVDA")]
-    assert {headers["X-Finnhub-Token"] for _, headers in site.asked} == {"test-token"}
+    assert site.asked == [f"{CALENDAR}?{span}&symbol={s}" for s in ("AAPL", "NVDA")]
+    assert {headers["X-Finnhub-Token"] for headers in site.headers} == {"test-token"}
 
 
 def test_a_row_without_symbol_or_date_is_left_out_and_logged(
@@ -109,9 +110,7 @@ def test_days_beyond_any_calendar_halt(look: FakeLook) -> None:
         list(finnhub_calendar(look, days_ahead=10**9))
 
 
-@pytest.mark.parametrize(
-    "kind", ["hang", "reset", "trickle", "short", "loop", "private", "empty", "notjson", "login"]
-)
+@pytest.mark.parametrize("kind", ["hang", "reset", "trickle", "short", "loop", "private", "empty", "notjson", "login"])
 def test_a_bad_server_is_an_outcome(tmp_path: Any, world: Any, kind: str) -> None:
     world.post(faults=[{"prefix": "/api", "kind": kind}])
     with pytest.raises(Outcome):

@@ -16,8 +16,5 @@ def test_a_strategy_takes_a_look_and_documented_typed_parameters(name: str, plac
     assert first.name == "look" and function == name
     assert f"strategy: {name}" in source.__doc__
     for parameter in others:
-        assert (
-            parameter.kind is inspect.Parameter.KEYWORD_ONLY
-            and parameter.annotation is not inspect.Parameter.empty
-        )
+        assert parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.annotation is not inspect.Parameter.empty
         assert f"{parameter.name}:" in source.__doc__

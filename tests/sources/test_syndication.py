@@ -13,9 +13,7 @@ BASE = "https://example.org/feeds/news.xml"
 
 
 def rss(items: str) -> bytes:
-    return (
-        f'<?xml version="1.0"?><rss version="2.0"><channel><title>T</title>{items}</channel></rss>'.encode()
-    )
+    return f'<?xml version="1.0"?><rss version="2.0"><channel><title>T</title>{items}</channel></rss>'.encode()
 
 
 def one(items: str) -> dict[str, object]:
@@ -51,10 +49,7 @@ def test_a_relative_id_is_the_same_wherever_the_feed_moves() -> None:
 
 
 def test_an_entry_without_a_link_is_where_its_enclosure_is() -> None:
-    assert (
-        one('<item><title>x</title><enclosure url="http://e.org/a.mp3"/></item>')["url"]
-        == "http://e.org/a.mp3"
-    )
+    assert one('<item><title>x</title><enclosure url="http://e.org/a.mp3"/></item>')["url"] == "http://e.org/a.mp3"
 
 
 @pytest.mark.parametrize(
@@ -73,9 +68,7 @@ def test_texts_are_bounded_and_valid() -> None:
     assert len(str(data["title"])) == 1_000 and len(str(data["summary"])) == 20_000
 
 
-@pytest.mark.parametrize(
-    "reference", ["&#xD800;", "&#0;", "&#x110000;", "&#99999999999999;", "&#" + "9" * 9_000 + ";"]
-)
+@pytest.mark.parametrize("reference", ["&#xD800;", "&#0;", "&#x110000;", "&#99999999999999;", "&#" + "9" * 9_000 + ";"])
 def test_a_reference_to_no_character_spoils_nothing(reference: str) -> None:
     data = one(f"<item><title>a{reference}b &#233; &#x1F600;</title><link>http://x.org/</link></item>")
     assert str(data["title"]).startswith("a") and str(data["title"]).endswith("b é 😀")

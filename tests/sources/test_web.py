@@ -7,8 +7,9 @@ import pytest
 
 from rivus.model.outcome import Halt, Outcome, RetryLater
 from rivus.sources.web import web_links
+from tests.site import Site
 
-from .conftest import FakeLook, Site
+from .conftest import FakeLook
 
 PAGE = """<html><body><nav><a href="/about">About</a></nav>
 <h2><a href="/news/1?utm_source=x#c">  First
@@ -43,9 +44,7 @@ def test_a_pattern_chooses_addresses(look: FakeLook, site: Site) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["(", "a{99999999999}", "*", "x" * 2_000])
-def test_a_pattern_that_is_none_halts_before_anything_is_asked(
-    look: FakeLook, site: Site, pattern: str
-) -> None:
+def test_a_pattern_that_is_none_halts_before_anything_is_asked(look: FakeLook, site: Site, pattern: str) -> None:
     with pytest.raises(Halt, match="pattern"):
         list(web_links(look, url=site.put("/", PAGE), pattern=pattern))
     assert site.asked == []
@@ -61,9 +60,7 @@ def test_a_selector_that_is_none_halts(look: FakeLook, site: Site, selector: str
     "body",
     ["", "<html><form>Please log in</form></html>", '{"error": 1}', "<p class=gone><a href='mailto:x@y'>"],
 )
-def test_a_page_without_what_is_looked_for_is_never_a_silent_nothing(
-    look: FakeLook, site: Site, body: str
-) -> None:
+def test_a_page_without_what_is_looked_for_is_never_a_silent_nothing(look: FakeLook, site: Site, body: str) -> None:
     url = site.put("/", body, ETag='"v"')
     for _ in range(2):
         with pytest.raises(RetryLater, match="has it changed"):
@@ -74,7 +71,7 @@ def test_an_unchanged_page_is_not_read_again(look: FakeLook, site: Site) -> None
     url = site.put("/", PAGE, ETag='"v1"')
     assert look.take(web_links(look, url=url, robots=False))
     assert look.take(web_links(look, url=url, robots=False)) == []
-    assert site.asked[1][1]["If-None-Match"] == '"v1"'
+    assert site.headers[1]["If-None-Match"] == '"v1"'
 
 
 def test_robots_txt_is_obeyed(look: FakeLook, site: Site) -> None:
@@ -86,9 +83,7 @@ def test_robots_txt_is_obeyed(look: FakeLook, site: Site) -> None:
     assert list(web_links(look, url=site.put("/private/", PAGE)))
 
 
-@pytest.mark.parametrize(
-    ("status", "allowed"), [(404, True), (403, True), (401, True), (500, False), (429, False)]
-)
+@pytest.mark.parametrize(("status", "allowed"), [(404, True), (403, True), (401, True), (500, False), (429, False)])
 def test_a_robots_txt_that_cannot_be_read_is_not_a_permission(
     look: FakeLook, site: Site, status: int, allowed: bool
 ) -> None:
@@ -99,7 +94,7 @@ def test_a_robots_txt_that_cannot_be_read_is_not_a_permission(
     else:
         with pytest.raises(Outcome):
             list(web_links(look, url=url))
-        assert [path for path, _ in site.asked] == ["/robots.txt"]
+        assert site.asked == ["/robots.txt"]
 
 
 def test_text_is_read_in_its_character_set(look: FakeLook, site: Site) -> None:

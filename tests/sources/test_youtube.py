@@ -9,8 +9,9 @@ import pytest
 from rivus.model.outcome import Halt, Outcome, RetryLater, SourceBlocked
 from rivus.sources import youtube
 from rivus.sources.youtube import youtube_channel
+from tests.site import Site
 
-from .conftest import FakeLook, Site
+from .conftest import FakeLook
 
 CHANNEL = "UCsXVk37bltHxD1rDPwtNM8Q"
 FEED = f"/feeds/videos.xml?channel_id={CHANNEL}"
@@ -67,9 +68,7 @@ def numbers(found: list[Any]) -> list[int]:
     return [int(item.key.removeprefix("video")) for item in found]
 
 
-def test_the_recorded_channel_has_fifteen_videos(
-    look: FakeLook, world: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_recorded_channel_has_fifteen_videos(look: FakeLook, world: Any, caplog: pytest.LogCaptureFixture) -> None:
     found = look.take(youtube_channel(look, channel=CHANNEL, base_url=world.url))
     assert len(found) == 15
     assert found[0].key == found[0].data["id"] == "VB_GWz25B3Q"
@@ -109,13 +108,9 @@ def test_the_first_look_goes_on_with_the_page(look: FakeLook, tube: Site) -> Non
 def test_a_page_that_breaks_off_gives_what_it_had_and_is_tried_again(look: FakeLook, tube: Site) -> None:
     tube.put(FEED, atom(range(40, 25, -1)))
     tube.put(PAGE, channel_page(range(40, 20, -1), more=True))
-    assert numbers(look.take(youtube_channel(look, channel=CHANNEL, base_url=tube.url))) == list(
-        range(40, 20, -1)
-    )
+    assert numbers(look.take(youtube_channel(look, channel=CHANNEL, base_url=tube.url))) == list(range(40, 20, -1))
     tube.put(PAGE, channel_page(range(40, 10, -1)))
-    assert numbers(look.take(youtube_channel(look, channel=CHANNEL, base_url=tube.url))) == list(
-        range(20, 10, -1)
-    )
+    assert numbers(look.take(youtube_channel(look, channel=CHANNEL, base_url=tube.url))) == list(range(20, 10, -1))
     asked = len(tube.asked)
     look.take(youtube_channel(look, channel=CHANNEL, base_url=tube.url))
     assert len(tube.asked) == asked + 1
@@ -134,9 +129,7 @@ def test_a_gap_is_closed_up_to_the_first_known_video(look: FakeLook, tube: Site)
     tube.put(FEED, atom(range(40, 25, -1)))
     # The page's continuation cannot be read: only a reader that stops in time does not notice.
     tube.put(PAGE, channel_page(range(40, 15, -1), more=True))
-    assert numbers(look.take(youtube_channel(look, channel=CHANNEL, base_url=tube.url))) == list(
-        range(40, 20, -1)
-    )
+    assert numbers(look.take(youtube_channel(look, channel=CHANNEL, base_url=tube.url))) == list(range(40, 20, -1))
     assert look.cursor["older"]["what"] == ""
 
 
@@ -177,20 +170,14 @@ def test_max_items_holds_for_feed_and_page(look: FakeLook, tube: Site) -> None:
     assert len(look.take(youtube_channel(look, channel=CHANNEL, base_url=tube.url, max_items=3))) == 3
 
 
-@pytest.mark.parametrize(
-    "channel", ["@handle", "kurzgesagt", "UCshort", "UC" + "x" * 22 + "/../", "UC" + "é" * 22, ""]
-)
+@pytest.mark.parametrize("channel", ["@handle", "kurzgesagt", "UCshort", "UC" + "x" * 22 + "/../", "UC" + "é" * 22, ""])
 def test_what_is_no_channel_id_halts(look: FakeLook, channel: str) -> None:
     with pytest.raises(Halt, match="channel"):
         list(youtube_channel(look, channel=channel))
 
 
-@pytest.mark.parametrize(
-    "kind", ["hang", "reset", "trickle", "short", "loop", "private", "empty", "notjson", "login"]
-)
-def test_a_bad_server_is_an_outcome(
-    tmp_path: Any, world: Any, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("kind", ["hang", "reset", "trickle", "short", "loop", "private", "empty", "notjson", "login"])
+def test_a_bad_server_is_an_outcome(tmp_path: Any, world: Any, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(youtube, "LISTING_SECONDS", 0.5)
     world.post(faults=[{"prefix": prefix, "kind": kind, "count": 9} for prefix in ("/feeds", "/channel")])
     with pytest.raises(Outcome, match=r"feed: .*; page: "):

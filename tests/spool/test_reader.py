@@ -17,8 +17,9 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import example, given
 
+from rivus.model.document import MAX_DEPTH, parse_object
 from rivus.model.outcome import Json
-from rivus.spool.reader import MAX_BYTES, MAX_DEPTH, Unreadable, dump, parse_object, read_document
+from rivus.spool.reader import MAX_BYTES, Unreadable, dump, read_document
 
 VALUES = st.recursive(
     st.none()
