@@ -15,7 +15,7 @@ from rivus.attempt import build_input
 from rivus.crew import Crew
 from rivus.model.decide import FOREVER
 from rivus.model.item import file_name, ticket_of
-from rivus.model.outcome import Json, Skip
+from rivus.model.outcome import Json, Outcome
 from rivus.model.states import WAKE, Box
 from rivus.model.times import utc
 from rivus.run import StageRun
@@ -103,11 +103,12 @@ class AskedRun(StageRun):
             return self._leave(name, f"cannot be read: {error}")
         try:
             data: Json = build_input(self.crew.spool, self.job.plan, self.stage.name, ticket)
-        except Skip:
+        except Outcome:
             data = dict(ticket.data)
         state = "skipped" if "skipped" in (ticket.receipt or {}) else str(box)
         line = {"job": ticket.job, "key": ticket.key, "stage": self.stage.name, "state": state}
-        self.show({**line, "data": {**data, **(ticket.output or {})}})
+        fault = {"error": ticket.error.get("reason")} if ticket.error else {}
+        self.show({**line, "data": {**data, **(ticket.output or {})}, **fault})
         return True
 
     def _leave(self, name: str, why: str) -> bool:

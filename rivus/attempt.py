@@ -8,13 +8,14 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rivus import __version__
 from rivus.context import ItemContext
 from rivus.model.item import Ticket, digest
-from rivus.model.outcome import Halt, Json, Outcome, Skip
+from rivus.model.outcome import Halt, ItemFailed, Json, Outcome, Skip
 from rivus.model.plan import Plan
 from rivus.model.states import Box
 from rivus.model.times import utc
@@ -45,15 +46,18 @@ class Result:
 
 
 def build_input(spool: Spool, plan: Plan, stage: str, ticket: Ticket) -> Json:
-    """The item's data with the outputs of all its ancestors laid over it, in order. Raises Skip if every stage
-    that this one needs was skipped, unless the item entered here."""
-    whole = dict(ticket.data)
+    """The item's data with the outputs of all its ancestors laid over it, in order: a copy that is the handler's to
+    change. Raises Skip if every stage that this one needs was skipped, unless the item entered here, and ItemFailed
+    if a result is there that cannot be read."""
+    whole = deepcopy(ticket.data)
     skipped = []
     for ancestor in plan.ancestors(stage):
         try:
             document = read_document(spool.ticket(plan.job, ancestor, Box.DONE, ticket.name))
-        except (FileNotFoundError, Unreadable):
+        except FileNotFoundError:
             continue
+        except Unreadable as error:
+            raise ItemFailed(f"the result of {ancestor} cannot be read: {error}") from None
         whole.update(document.get("output") or {})
         if "skipped" in (document.get("receipt") or {}):
             skipped.append(ancestor)
@@ -128,11 +132,16 @@ def run_once(call: Call, item: Json, ctx: ItemContext, expect: Expect) -> Result
     error: BaseException | None = None
     output: Json | None = None
     files: list[Json] = []
-    digested = digest(item)
+    digested, process = digest(item), os.getpid()
     try:
-        output = check_output(call(item, ctx), expect)
+        output = call(item, ctx)
+        if os.getpid() != process:  # a handler that forks returns twice; the copy has no part in what follows
+            os._exit(0)
+        check_output(output, expect)
         files = ctx.written()
     except BaseException as raised:  # noqa: BLE001 - whatever a handler does, sys.exit() included, is data
+        if os.getpid() != process:
+            os._exit(1)
         error, output = raised, None
     finally:
         ctx.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from hashlib import sha256
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
 
 from rivus.model.item import stem
@@ -91,13 +92,13 @@ class ItemContext:
             self.costs["usd"] = round(self.costs.get("usd", 0.0) + usd, 6)
 
     def written(self) -> list[dict[str, Any]]:
-        """What this try wrote into its folder, made durable: `{"file", "bytes"}` each, in order of name."""
+        """The regular files that this try wrote, made durable: `{"file", "bytes"}` each, in order of name."""
         if not self._made:
             return []
         files, folders = [], [str(self._files)]
         for folder, _, names in os.walk(self.workdir):
             folders.append(folder)
-            files += [f"{folder}/{name}" for name in names if not os.path.islink(f"{folder}/{name}")]
+            files += [path for name in names if S_ISREG(os.lstat(path := f"{folder}/{name}").st_mode)]
         atomic.sync_all([*files, *folders])
         return [{"file": self.name(Path(path)), "bytes": os.path.getsize(path)} for path in sorted(files)]
 

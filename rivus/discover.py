@@ -110,9 +110,12 @@ class Discovery:
             raise TryAgain(f"{self.job.name}: {permit.why}")
         with permit:
             try:
-                return self._look(discover)
+                count = self._look(discover)
             except Exception as error:
                 raise self._translate(error, discover) from error
+            if not self.stop():
+                permit.succeeded()
+            return count
 
     def _not_now(self, discover: Discover) -> str:
         if pause := paused(self.spool, self.job.name):

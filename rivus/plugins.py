@@ -12,6 +12,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -39,6 +40,9 @@ class Param:
     kind: Any
     required: bool
     default: Any = None
+
+
+_loading = threading.RLock()
 
 
 def find(kind: Kind, name: str, folder: Path) -> Callable[..., Any]:
@@ -121,8 +125,11 @@ def _load(file: Path, name: str) -> ModuleType:
     _add_to_path(file.parent)
     file = file.absolute()
     private = "jobs_d:" + str(file).replace(".", "%2E")  # a dot would make it a part of a package
-    if private in sys.modules:
-        return sys.modules[private]
+    with _loading:  # another thread must not see a module that is half loaded
+        return sys.modules[private] if private in sys.modules else _execute(file, private, name)
+
+
+def _execute(file: Path, private: str, name: str) -> ModuleType:
     spec = spec_from_file_location(private, file)
     if spec is None or spec.loader is None:
         raise BadConfig(f"{name}: {file} cannot be loaded")

@@ -5,7 +5,6 @@ A worker takes the limit first and the ticket second, so that an item which wait
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -13,16 +12,17 @@ from typing import TYPE_CHECKING
 from rivus import attempt as attempts
 from rivus.context import ItemContext
 from rivus.crew import Active, Crew
+from rivus.failing import reopened, settle
 from rivus.limits import Permit, Postponed
-from rivus.model.decide import FOREVER, Decision, decide, describe
-from rivus.model.outcome import Halt, Json, Skip
-from rivus.model.states import DEFER, FAIL, FINISH
+from rivus.model.decide import DONE, FOREVER, SKIPPED, Decision
+from rivus.model.outcome import Halt, Json, Outcome, Skip
 from rivus.model.times import utc
+from rivus.spool import streak
 from rivus.spool.desk import YOUNG, Claim, Desk, Young
-from rivus.spool.pause import pause, paused
+from rivus.spool.pause import paused
 from rivus.spool.recover import recover
 from rivus.supply import Supply
-from rivus.talk import say, scrubbed
+from rivus.talk import say
 
 if TYPE_CHECKING:
     from rivus.config.schema import Job, Stage
@@ -144,17 +144,21 @@ class StageRun:
             folder=self.job.folder, private_hosts=tuple(self.job.allow_private_hosts), slot_fds=permit.fds,
         )  # fmt: skip
         try:
-            result = self._call_handler(item := self._input(claim), ctx)
-            if self.crew.book(active):
-                self._settle(claim, result, item if isinstance(item, dict) else {})
+            result = self._call_handler(self._input(claim), ctx)
+            good = self.crew.book(active) and self._settle(claim, result)
+            if good and result.error is None and permit.succeeded():
+                reopened(self)
+        except OSError:
+            self.desk.give_back(claim)
+            raise
         finally:
             self.crew.close(active)
 
     def _input(self, claim: Claim) -> Json | BaseException:
         try:
             return attempts.build_input(self.crew.spool, self.job.plan, self.stage.name, claim.ticket)
-        except Skip as skip:
-            return skip
+        except Outcome as outcome:
+            return outcome
 
     def _call_handler(self, item: Json | BaseException, ctx: ItemContext) -> attempts.Result:
         now = time.time()
@@ -167,72 +171,46 @@ class StageRun:
             return attempts.Result(halt, None, "", now, now)
         return attempts.run_once(self._call, item, ctx, self.stage.expect)
 
-    def _settle(self, claim: Claim, result: attempts.Result, item: Json) -> None:
-        tries = claim.ticket.tries() + 1
-        decision = decide(result.error, tries, self.stage.retry, time.time(), random.random())
-        if decision.move is FINISH:
+    def _settle(self, claim: Claim, result: attempts.Result) -> bool:
+        """Does what follows from a result. True if it is good."""
+        error = result.error
+        if error is None or isinstance(error, Skip):
             try:
-                self._finish(claim, result, decision, tries, item)
-                return
-            except ValueError as error:
-                result.error = attempts.BadOutput(str(error))
-                decision = decide(result.error, tries, self.stage.retry, time.time(), random.random())
-        self._give_up(claim, result, decision, tries)
+                self._finish(claim, result)
+                return True
+            except ValueError as refused:
+                error = attempts.BadOutput(str(refused))
+        settle(self, claim, result, error)
+        return False
 
-    def _finish(self, claim: Claim, result: attempts.Result, decision: Decision, tries: int, item: Json) -> None:
+    def _finish(self, claim: Claim, result: attempts.Result) -> None:
+        tries = claim.ticket.tries() + 1
+        decision = SKIPPED if result.error else DONE
         receipt = attempts.receipt_of(result, self.stage, self.crew.owner.name, tries)
-        entry = self._entry(decision, tries, result.started, result.ended)
-        if not self.desk.finish(claim, result.output, receipt, entry):
+        if not self.desk.finish(claim, result.output, receipt, self.entry(decision, tries, result)):
             say(f"{self.label} {claim.ticket.key}: was taken away while it ran; the result is void")
             return
         self.crew.done += 1
-        self._print(claim, decision.outcome, {**item, **(result.output or {})})
-
-    def _give_up(self, claim: Claim, result: attempts.Result, decision: Decision, tries: int) -> None:
-        error = result.error or TimeoutError("no result")
-        kind, reason = self._describe(error)
-        shown = reason if attempts.is_expected(error) else f"{kind}: {reason}"
-        entry = self._entry(decision, tries, result.started, result.ended) | {"type": kind, "reason": reason}
-        if decision.pause:
-            pause(self.crew.spool, self.job.name, reason, f"{self.label} {claim.ticket.key}", self.crew.owner)
-        if decision.park_until is not None and self.stage.limit:
-            limit, key = self.stage.limit, claim.ticket.key
-            self.crew.limits.park(limit, decision.park_until, reason, f"{self.label} {key}", time.time())
-        if decision.move is FAIL:
-            self.crew.failed += 1
-            self.desk.fail(claim, {"type": kind, "reason": reason, "at": utc(time.time())}, entry)
-            say(f"{self.label} {claim.ticket.key}: failed: {shown}")
-            self._print(claim, "failed", claim.ticket.data, error=reason)
-        elif decision.move is DEFER:
-            self.crew.put_off += 1
-            self.desk.defer(claim, decision.due, entry)
-            when = "when the job is resumed" if decision.due == FOREVER else f"at {utc(decision.due)}"
-            say(f"{self.label} {claim.ticket.key}: {shown}; again {when}", 0 if decision.pause else 1)
-        self.crew.news()
-
-    def _describe(self, error: BaseException) -> tuple[str, str]:
-        if not attempts.is_expected(error):
-            import traceback
-
-            say("".join(traceback.format_exception(error)).replace("\n", " | "), 2)
-        kind, reason = describe(error)
-        return kind, scrubbed(reason)
+        streak.succeeded(self.crew.spool, self.job.name, self.stage.name)
+        self.print(claim, decision.outcome, result.output)
 
     def time_out(self, active: Active) -> None:
         """Records an item whose handler does not come back."""
         error = TimeoutError(f"took longer than {self.stage.timeout:g} s and could not be ended")
         result = attempts.Result(error, None, "", active.started, time.time())
-        self._settle(active.claim, result, {})
+        self._settle(active.claim, result)
 
-    def _entry(self, decision: Decision, tries: int, started: float, ended: float) -> Json:
+    def entry(self, decision: Decision, tries: int, result: attempts.Result) -> Json:
+        """The record of an attempt: which one, by whom, when, how it ended."""
         entry: Json = {"n": tries, "outcome": decision.outcome, "owner": self.crew.owner.name}
-        return {**entry, "started": utc(started), "ended": utc(ended), "charged": decision.charged}
+        return {**entry, "started": utc(result.started), "ended": utc(result.ended), "charged": decision.charged}
 
-    def _print(self, claim: Claim, state: str, data: Json, **more: str) -> None:
-        ticket = claim.ticket
-        self.show(
-            {"job": ticket.job, "key": ticket.key, "stage": self.stage.name, "state": state, "data": data, **more}
-        )
+    def print(self, claim: Claim, state: str, output: Json | None = None, **more: str) -> None:
+        """Hands on the line of an item that ended: its data, the outputs so far, and this one."""
+        before = self._input(claim)
+        data = {**(before if isinstance(before, dict) else claim.ticket.data), **(output or {})}
+        line = {"job": self.job.name, "key": claim.ticket.key, "stage": self.stage.name, "state": state}
+        self.show({**line, "data": data, **more})
 
     def show(self, line: Json) -> None:
         """Hands one line to whoever reads the crew's output."""

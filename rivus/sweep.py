@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rivus.errors import RivusError
+from rivus.limits import Limits
+from rivus.model.decide import FOREVER
 from rivus.model.states import Box
 from rivus.spool.layout import Spool, names
 from rivus.spool.owners import Owner
 from rivus.spool.pause import paused
 from rivus.spool.publish import complete
 from rivus.spool.reader import Unreadable
-from rivus.spool.recover import INTERRUPTIONS, bury, recover, release_all, wake
+from rivus.spool.recover import INTERRUPTIONS, bury, recover, release_all, wake, wake_parked
 from rivus.spool.rejected import reject
 
 if TYPE_CHECKING:
@@ -23,8 +27,9 @@ if TYPE_CHECKING:
 
 
 def sweep(spool: Spool, jobs: Mapping[str, Job], me: Owner) -> dict[str, int]:
-    """Recovers the claims of dead owners, wakes what is due, completes what was half published, releases what has
-    its needs done, and buries dead owners. jobs: those whose configuration is sound. Gives a count of each."""
+    """Recovers the claims of dead owners, wakes what is due or waits for a rest that is over, completes what was half
+    published, releases what has its needs done, and buries dead owners. jobs: those whose configuration is sound.
+    Gives a count of each."""
     counts = {"recovered": 0, "woken": 0, "completed": 0, "released": 0, "buried": 0}
     for name in spool.jobs():
         job = jobs.get(name)
@@ -35,12 +40,24 @@ def sweep(spool: Spool, jobs: Mapping[str, Job], me: Owner) -> dict[str, int]:
             counts["recovered"] += recover(spool, name, stage, me, plan, limit)
             if not paused(spool, name):
                 counts["woken"] += wake(spool, name, stage, time.time())[0]
+                if job and known and not _parked(spool, job, stage):
+                    counts["woken"] += wake_parked(spool, name, stage, FOREVER)
         if job:
             spool.prepare(job.plan)
             counts["completed"] += _complete(spool, job, me)
             counts["released"] += release_all(spool, job.plan)
     counts["buried"] = bury(spool, me)
     return counts
+
+
+def _parked(spool: Spool, job: Job, stage: str) -> bool:
+    limit = job.stages[stage].limit
+    if limit is None:
+        return False
+    try:
+        return Limits(Path(spool.limits), job.limits).parked(limit, time.time()) is not None
+    except RivusError:
+        return True
 
 
 def _complete(spool: Spool, job: Job, me: Owner) -> int:

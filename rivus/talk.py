@@ -29,8 +29,8 @@ def say(text: str, at: int = 0) -> None:
 
 def scrubbed(text: str) -> str:
     """`text` without the secrets that this process has read; costs nothing in one that has read none."""
-    secrets = sys.modules.get("rivus.secrets")
-    return str(secrets.scrub(text)) if secrets else text
+    scrub = getattr(sys.modules.get("rivus.secrets"), "scrub", None)  # another thread may be importing it just now
+    return str(scrub(text)) if scrub else text
 
 
 def plain(text: str) -> str:

@@ -70,14 +70,16 @@ def test_what_is_due_within_the_linger_is_waited_for(chain: House) -> None:
 
 
 @pytest.mark.parametrize("do", ["empty", "none", "nan", "crash", "exit"])
-def test_an_empty_or_broken_result_is_never_done(chain: House, do: str) -> None:
-    run_one(chain, do, "--linger", "0s")
-    assert where(chain) == "later"
-    assert chain.ticket("demo", "fetch", "later", "a.json")["attempts"][0]["outcome"] == "retry"
+def test_an_empty_or_broken_result_is_never_done_and_waits_for_a_person(chain: House, do: str) -> None:
+    done = run_one(chain, do, "--linger", "0s")
+    assert where(chain) == "held"
+    attempt = chain.ticket("demo", "fetch", "held", "a.json")["attempts"][0]
+    assert (attempt["outcome"], attempt["class"], attempt["action"]) == ("held", "handler_bug", "needs_human")
+    assert [line["state"] for line in done.lines] == ["held"]
 
 
 def test_after_the_last_delay_an_item_has_failed_and_a_person_can_retry_it(chain: House) -> None:
-    run_one(chain, "crash")
+    run_one(chain, "later")
     chain.run("rivus-move", "retry", "demo/a")
     assert where(chain) == "ready"
     chain.run("rivus-stage", "demo:fetch")
@@ -143,7 +145,7 @@ def test_expectations_are_held(house: House) -> None:
     )
     house.run("rivus-inject", "demo", stdin='{"id":"s"}\n{"id":"l","title":"Please log IN"}\n{"id":"g","title":"good"}')
     house.run("rivus-stage", "fetch")
-    assert house.box("demo", "fetch", "failed") == ["l.json", "s.json"]
+    assert house.box("demo", "fetch", "failed") + house.box("demo", "fetch", "held") == ["l.json", "s.json"]
     assert house.box("demo", "fetch", "done") == ["g.json"]
 
 
@@ -218,3 +220,12 @@ def fetch(item, ctx):
     written = "".join(path.read_text() for path in (house.root / "spool").rglob("*") if path.is_file())
     assert "[secret api_key]" in written
     assert "s3cret" not in done.out + done.err + written
+
+
+def test_what_a_handler_prints_is_not_among_the_items(house: House) -> None:
+    noisy = "import os, subprocess\ndef fetch(item, ctx):\n    print('noise')\n    os.write(1, b'noise\\n')\n"
+    house.job("demo", "stages: {fetch: {handler: noisy.fetch}}", noisy=noisy + "    return {'ok': 1}\n")
+    house.run("rivus-inject", "demo", stdin='{"id": "a"}')
+    done = house.run("rivus-stage", "demo:fetch")
+    assert [line["key"] for line in done.lines] == ["a"]
+    assert done.err.count("noise") == 2

@@ -1,3 +1,3 @@
 """The commands: parse, call, print. One file each, named as the command is."""
 
-NAMES = ("discover", "stage", "run", "inject", "ls", "show", "move", "limit", "sweep", "check")
+NAMES = ("discover", "stage", "run", "inject", "ls", "show", "why", "move", "limit", "doctor", "sweep", "check")

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """A line on stderr that counts what ended, while stderr is a terminal and stdout is not."""
+    """A line on stderr that counts what ended, while stderr is a terminal. quiet: do not show it."""
 
-    def __init__(self) -> None:
+    def __init__(self, quiet: bool) -> None:
         self._counts: dict[str, int] = {}
         self._last = 0.0
-        self._shown = sys.stderr.isatty() and not sys.stdout.isatty()
+        self._shown = sys.stderr.isatty() and not quiet
 
     def add(self, line: dict[str, Any]) -> None:
         what = f"{line['stage']} {line['state']}"
@@ -54,12 +54,13 @@ def work(
     process, when a handler hung; without it that ends in TryAgain.
     """
     from rivus.crew import Crew
+    from rivus.hooks import drain, fire
     from rivus.limits import Limits
 
     definitions = {name: limit for job in jobs for name, limit in job.limits.items()}
-    progress = Progress()
     crew = Crew(spool, owner, Limits(Path(spool.limits), definitions), lambda line: None, linger, most)
     printer = Printer(crew.stop)
+    progress = Progress(quiet=printer.terminal)
 
     def emit(line: dict[str, Any]) -> None:
         printer(line)
@@ -69,13 +70,18 @@ def work(
     interrupted = on_signal(crew.stop)
     before(crew)
     man(crew)
-    crew.drain()
-    progress.end()
+    try:
+        crew.drain()
+        if crew.done:
+            fire(next(iter(jobs)).folder, spool, "done", owner.name, {"done": crew.done, "failed": crew.failed})
+    finally:
+        drain()
+        progress.end()
     if interrupted():
         return 130
     if crew.hung and again and most is None:
         owner.close()
-        sys.stdout.flush()
+        printer.close()
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     if crew.hung:
         raise TryAgain("a handler hung; what was left is still there, run this again")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 import click
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from rivus.config.schema import Job
     from rivus.spool.layout import Spool
 
+LEAVE_WITHIN = 9.0
+"""Seconds after a signal by which the process is gone."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 OK = {0: "All went well. What happened to an item is data, not the command's failure."}
@@ -126,36 +130,54 @@ def run(command: click.Command) -> NoReturn:
     except (RivusError, OSError) as error:
         talk.say(f"{command.name}: {error}")
         code = getattr(error, "exit_code", 1)
+    except Exception as error:  # noqa: BLE001 - a mistake of ours is one line too, and a traceback with -vv
+        import traceback
+
+        talk.say(f"{command.name}: {type(error).__name__}: {error} (a bug of rivus; -vv shows where)")
+        talk.say("".join(traceback.format_exception(error)).replace("\n", " | "), 2)
+        code = 1
     leave(code or 0)
 
 
 def leave(code: int) -> NoReturn:
     """Ends the process at once: threads that hang do not keep it. What was printed is flushed first."""
-    try:
+    with suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()
-    except (OSError, ValueError):
-        code = code or 0
     os._exit(code)
 
 
 class Printer:
-    """Writes JSON Lines to stdout, each flushed, until the reader goes away. closed: called then, once."""
+    """Writes JSON Lines to stdout, each flushed, until the reader goes away. closed: called then, once.
+
+    From then on stdout is this object's alone: whatever handlers, libraries and their programs print goes to stderr,
+    so that it cannot end up among the items.
+    """
 
     def __init__(self, closed: Callable[[], None]) -> None:
         self._closed = closed
-        self._open = True
+        self.terminal = sys.stdout is not None and sys.stdout.isatty()
+        try:
+            self._out: TextIO | None = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
+            os.dup2(2, 1)
+        except OSError:
+            self._out = None
 
     def __call__(self, line: dict[str, Any]) -> None:
         import json
 
-        if not self._open:
+        if self._out is None:
             return
         try:
-            sys.stdout.write(talk.scrubbed(json.dumps(line, ensure_ascii=False)) + "\n")
-            sys.stdout.flush()
+            self._out.write(talk.scrubbed(json.dumps(line, ensure_ascii=False)) + "\n")
+            self._out.flush()
         except BrokenPipeError:
-            self._open = False
+            self._out = None
             self._closed()
+
+    def close(self) -> None:
+        """Gives stdout back."""
+        if self._out is not None:
+            os.dup2(self._out.fileno(), 1)
 
 
 def on_signal(stop: Callable[[], None]) -> Callable[[], bool]:
@@ -163,6 +185,11 @@ def on_signal(stop: Callable[[], None]) -> Callable[[], bool]:
     came: list[int] = []
 
     def handle(number: int, frame: object) -> None:
+        if not came:
+            # Whatever has not ended by then (a source that hangs) ends with the process, as in a crash.
+            last = threading.Timer(LEAVE_WITHIN, lambda: os._exit(130))
+            last.daemon = True
+            last.start()
         came.append(number)
         stop()
 

@@ -17,6 +17,7 @@ from rivus.talk import plain, say
 
 if TYPE_CHECKING:
     from rivus.config import Jobs
+    from rivus.hooks import Event
     from rivus.limits import Limits
     from rivus.spool.layout import Spool
 
@@ -51,7 +52,7 @@ def command(house: House, verb: str, name: str | None, duration: float | None, w
     if verb in ("pause", "unpause"):
         _pause(spool, jobs, verb, name, why)
     elif verb == "park":
-        limits.park(name, time.time() + duration if duration else None, why, "person", time.time())
+        limits.park(name, None if duration is None else time.time() + duration, why, "person", time.time())
     elif verb == "resume":
         _resume(spool, jobs, limits, name)
     else:
@@ -60,6 +61,7 @@ def command(house: House, verb: str, name: str | None, duration: float | None, w
 
 
 def _pause(spool: Spool, jobs: Jobs, verb: str, name: str, why: str) -> None:
+    from rivus.spool import streak
     from rivus.spool.owners import Owner
     from rivus.spool.pause import pause, unpause
 
@@ -67,6 +69,9 @@ def _pause(spool: Spool, jobs: Jobs, verb: str, name: str, why: str) -> None:
         raise BadInput(f"{name}: no such job")
     if verb == "unpause":
         say(f"{name}: {unpause(spool, name)} items are ready again", 1)
+        for stage in spool.stages(name):
+            streak.succeeded(spool, name, stage)
+        _tell(spool, jobs, name, "paused", name, {"job": name, "by": "person"})
         return
     with Owner(spool) as owner:
         if name in jobs.jobs:
@@ -76,18 +81,25 @@ def _pause(spool: Spool, jobs: Jobs, verb: str, name: str, why: str) -> None:
 
 def _resume(spool: Spool, jobs: Jobs, limits: Limits, name: str) -> None:
     from rivus.model.decide import FOREVER
-    from rivus.spool.recover import wake_parked
+    from rivus.spool.recover import wake_blocked
 
     parked = limits.parked(name, time.time())
     limits.resume(name)
-    if parked is None:
-        return
-    until = FOREVER if parked.until is None else parked.until
-    places = [
-        (job.name, stage.name) for job in jobs.jobs.values() for stage in job.stages.values() if stage.limit == name
-    ]
-    count = sum(wake_parked(spool, job, stage, until) for job, stage in places)
+    until = FOREVER if parked is None or parked.until is None else parked.until
+    every = [(job.name, stage) for job in jobs.jobs.values() for stage in job.stages.values()]
+    count = sum(wake_blocked(spool, job, stage.name, until) for job, stage in every if stage.limit == name)
     say(f"{name}: {count} items are ready again", 1)
+    _tell(spool, jobs, f"limit {name}", "parked", name, {"limit": name, "by": "person"})
+
+
+def _tell(spool: Spool, jobs: Jobs, group: str, ended: Event, what: str, told: dict[str, str]) -> None:
+    """Lets the hooks know that a rest is over, and of the next one again."""
+    from rivus.hooks import drain, fire, rearm
+
+    rearm(spool, ended, what)
+    for job in list(jobs.jobs.values())[:1]:
+        fire(job.folder, spool, "resumed", group, told)
+    drain()
 
 
 def _shown(limits: Limits, name: str, as_json: bool) -> str:
@@ -96,6 +108,7 @@ def _shown(limits: Limits, name: str, as_json: bool) -> str:
     whole = {
         "limit": name, "slots": status.slots, "held": status.held, "rate": str(status.rate) if status.rate else None,
         "burst": status.burst, "tokens": status.tokens, "broken": status.broken,
+        "half_open": bool(status.half_open), "trips": status.trips, "probers": status.probers,
         "parked": {"until": rest.until and utc(rest.until), "why": rest.why, "by": rest.by} if rest else None,
     }  # fmt: skip
     if as_json:
@@ -109,6 +122,8 @@ def _shown(limits: Limits, name: str, as_json: bool) -> str:
     if rest:
         until = utc(rest.until) if rest.until else "until resumed"
         parts.append(f"PARKED {until} by {plain(rest.by)}: {plain(rest.why)}")
+    elif status.half_open:
+        parts.append(f"HALF-OPEN after {status.trips} rests in a row: {plain(status.half_open.why)}")
     return "  ".join([*parts, *(f"BROKEN: {plain(text)}" for text in status.broken)])
 
 

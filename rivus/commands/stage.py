@@ -45,7 +45,7 @@ def command(
     spool = house.spool()
     jobs = {found.name: found for found in house.named([job] if colon else []) if name in found.stages}
     if not jobs and not house.broken:
-        raise BadConfig(f"{'no job' if not colon else job} has a stage {name!r}")
+        raise BadConfig(f"{job} has no stage {name!r}" if colon else f"no job has a stage {name!r}")
     if dry_run:
         return _preview(spool, jobs, name)
     if house.broken and colon:

@@ -16,6 +16,7 @@ from typing import Any
 from msgspec.structs import asdict
 
 from rivus.config.convert import convert
+from rivus.config.doctor import DOCTOR
 from rivus.config.problem import Finding, Problem, did_you_mean, problem_at, quoted
 from rivus.config.rules import job_findings, name_fault, named_limits
 from rivus.config.schema import Discover, DiscoverFields, Job, JobFields, Limit, Stage, StageFields
@@ -69,7 +70,7 @@ def load_jobs(folder: Path) -> Jobs:
 def load_job(folder: Path, name: str) -> Job:
     """The job `name`, reading its file and the limits only. Raises BadConfig: no such job, or its problems."""
     path = folder / f"{name}.yaml"
-    if name_fault(name) or path.name == LIMITS or not os.path.lexists(path):
+    if name_fault(name) or path.name in (LIMITS, DOCTOR) or not os.path.lexists(path):
         known = [file.stem for file in _files(folder) if file.suffix == ".yaml"]
         raise BadConfig(f"no job {quoted(name)} in {folder}{did_you_mean(name, known)}")
     limits = _load_limits(folder)
@@ -89,7 +90,7 @@ def _files(folder: Path) -> list[Path]:
     return [
         folder / name
         for name in names
-        if name.endswith((".yaml", ".yml")) and not name.startswith(".") and name != LIMITS
+        if name.endswith((".yaml", ".yml")) and not name.startswith(".") and name not in (LIMITS, DOCTOR)
     ]
 
 

@@ -43,7 +43,7 @@ def job_findings(job: Job) -> Iterator[Finding]:
         yield from _stage_findings(name, stage)
     if isinstance(job.allow_private_hosts, list):
         for number, host in enumerate(job.allow_private_hosts):
-            if isinstance(host, str) and (fault := _host_fault(host)):
+            if isinstance(host, str) and (fault := host_fault(host)):
                 yield ("allow_private_hosts", number), fault
 
 
@@ -103,7 +103,7 @@ def _cycles(graph: dict[str, list[str]]) -> Iterator[Finding]:
             return
 
 
-def _host_fault(text: str) -> str:
+def host_fault(text: str) -> str:
     from ipaddress import ip_network
 
     try:

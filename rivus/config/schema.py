@@ -30,7 +30,8 @@ class Expect(Struct, frozen=True, kw_only=True):
 
 
 class StageFields(Struct, frozen=True, kw_only=True):
-    """timeout and retry in seconds: `retry` has one delay for each try after the first."""
+    """timeout and retry in seconds: `retry` has one delay for each try after the first. breaker: so many failures of
+    one kind in a row pause the job; 0: never."""
 
     handler: Text | None = None
     command: Annotated[list[Text], Meta(min_length=1)] | None = None
@@ -40,6 +41,7 @@ class StageFields(Struct, frozen=True, kw_only=True):
     timeout: Above0 = 300.0
     retry: list[Seconds] = field(default_factory=lambda: [60.0, 600.0, 3600.0])
     interruptions: Annotated[int, Meta(ge=0)] = 3
+    breaker: Annotated[int, Meta(ge=0)] = 5
     expect: Expect = Expect()
     with_: dict[str, Any] = field(default_factory=dict, name="with")
 

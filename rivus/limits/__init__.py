@@ -1,7 +1,8 @@
 """The limits of the sources: how many at once, how many in how long, and which must rest. One folder each in `_limits`.
 
 A limit is never exceeded on one host, whatever is killed. What is unknown or unreadable stops work: it never means
-"no limit". Waiting for a token holds no slot; nothing here waits for longer than the caller has patience.
+"no limit". Waiting for a token holds no slot; nothing here waits for longer than the caller has patience. A source
+whose rest is over is half-open: one permit at a time, the probe, until one of them ends well.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from typing import Protocol, Self, TypeVar
 
 from rivus.errors import BadConfig, TryAgain
 from rivus.limits import parked as parking
+from rivus.limits import probe as probing
 from rivus.limits import slots
 from rivus.limits.bucket import Bucket
 from rivus.limits.parked import Parked
+from rivus.limits.probe import Probe
 from rivus.limits.state import LimitUnreadable, make_folder
 from rivus.locks import Held
 from rivus.model.quantity import Rate
@@ -28,6 +31,8 @@ __all__ = ["LimitLike", "LimitStatus", "LimitUnreadable", "Limits", "Parked", "P
 T = TypeVar("T")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _STOP_LOOKS = 0.05
+PROBED_AGAIN = 30.0
+"""Seconds after which those come again who met a probe under way."""
 
 
 class LimitLike(Protocol):
@@ -53,23 +58,33 @@ class Permit:
     """The right to work once; `release` it when the work, and every child doing it, has ended.
 
     fds: what children must inherit (`pass_fds`), so that the slot stays taken if this process is killed before them.
+    probe: whether this is the one try after a rest, of which `succeeded` must say when it went well.
     """
 
-    def __init__(self, slot: Held | None = None, bucket: Bucket | None = None) -> None:
-        self._slot, self._bucket = slot, bucket
-        self.fds: tuple[int, ...] = (slot.fd,) if slot else ()
+    def __init__(self, slot: Held | None = None, bucket: Bucket | None = None, probe: Probe | None = None) -> None:
+        self._slot, self._bucket, self._probe = slot, bucket, probe
+        self.probe = probe is not None
+        self.fds: tuple[int, ...] = tuple(part.fd for part in (slot, probe) if part)
+
+    def succeeded(self) -> bool:
+        """The source did what it was asked. Gives whether that ended the state after a rest: the source is open.
+
+        Costs nothing for a permit that is no probe. Call it before `release`. Raises LimitUnreadable, TryAgain,
+        OSError.
+        """
+        return self._probe is not None and self._probe.succeeded()
 
     def release(self, unused: bool = False) -> None:
         """Frees the slot; `unused` says that the source was not asked, and gives the token back. Once only."""
         slot, self._slot = self._slot, None
         bucket, self._bucket = self._bucket, None
+        probe, self._probe = self._probe, None
         self.fds = ()
         try:
             if unused and bucket:
                 bucket.give_back()
         finally:
-            if slot:
-                slot.release()
+            _free(slot, probe)
 
     def __enter__(self) -> Self:
         return self
@@ -83,7 +98,8 @@ class LimitStatus:
     """How a limit is now.
 
     slots, rate, burst: as defined; held: taken slots and the processes that took them; tokens: None without a rate or
-    if unreadable; parked: the rest that lasts; broken: what cannot be read, one line each.
+    if unreadable; parked: the rest that lasts; half_open: the rest that is over, but no probe has succeeded since;
+    probers: the processes that probe just now; broken: what cannot be read, one line each.
     """
 
     name: str
@@ -93,7 +109,15 @@ class LimitStatus:
     held: dict[str, list[int]] = field(default_factory=dict)
     tokens: float | None = None
     parked: Parked | None = None
+    half_open: Parked | None = None
+    probers: tuple[int, ...] = ()
     broken: tuple[str, ...] = ()
+
+    @property
+    def trips(self) -> int:
+        """How many rests in a row no success has ended."""
+        rest = self.parked or self.half_open
+        return rest.trips if rest else 0
 
 
 class Limits:
@@ -125,20 +149,23 @@ class Limits:
                 return Postponed(time.time(), "stopping")
         return answer
 
-    def park(self, name: str, until: float | None, why: str, by: str, now: float) -> None:
-        """Lets the source rest until `until` (seconds since the epoch; None: until a person resumes it).
+    def park(self, name: str, until: float | None, why: str, by: str, now: float) -> Parked:
+        """Lets the source rest until `until` (seconds since the epoch; None: until a person resumes it) or longer,
+        and gives the rest that lasts now.
 
-        An earlier end never shortens a rest.
+        An earlier end never shortens a rest. When the source was half-open, it takes at least twice as long as the
+        last one, up to a day. A person (`by` "person") gets what they ask for.
         """
-        parking.park(self._open(name)[1], Parked(until, now, why, by))
+        return parking.park(self._open(name)[1], Parked(until, now, why, by))
 
     def resume(self, name: str) -> bool:
-        """Ends the rest of the source; whether there was one."""
+        """Opens the source, whatever its rests were; whether there was one."""
         return parking.resume(self._open(name)[1])
 
     def parked(self, name: str, now: float) -> Parked | None:
         """The rest of the source that lasts at `now`, if there is one."""
-        return parking.parked(self._open(name)[1], now)
+        rest = parking.present_rest(self._open(name)[1])
+        return rest if rest and rest.lasts(now) else None
 
     def reset(self, name: str) -> None:
         """Starts the limit again with an empty bucket and without an unreadable parking; a readable one stays."""
@@ -146,7 +173,7 @@ class Limits:
         if bucket := _bucket(folder, limit):
             bucket.reset()
         try:
-            parking.peek(folder, time.time())
+            parking.present_rest(folder)
         except LimitUnreadable:
             parking.resume(folder)
 
@@ -160,32 +187,29 @@ class Limits:
         broken: list[str] = []
         bucket = _bucket(folder, limit)
         tokens = _or_note(bucket.tokens, broken) if bucket else None
-        rest = _or_note(lambda: parking.peek(folder, time.time()), broken)
-        held = slots.held(folder)
-        return LimitStatus(name, limit.slots, limit.rate, limit.burst, held, tokens, rest, tuple(broken))
+        rest = _or_note(lambda: parking.present_rest(folder), broken)
+        lasts = rest is not None and rest.lasts(time.time())
+        return LimitStatus(
+            name, limit.slots, limit.rate, limit.burst, slots.held(folder), tokens,
+            parked=rest if lasts else None, half_open=None if lasts else rest,
+            probers=tuple(probing.probers(folder)), broken=tuple(broken),
+        )  # fmt: skip
 
     def _try(self, folder: Path, limit: LimitLike, stop: Callable[[], bool]) -> Permit | Postponed | float:
-        """One try: the permit, a reason to come later, or the seconds until there is a token."""
-        if rest := parking.parked(folder, time.time()):
-            return _resting(rest)
-        slot = slots.take(folder, limit.slots, stop) if limit.slots else None
-        if limit.slots and slot is None:
-            return Postponed(time.time(), "stopping")
+        """One try: the permit, a reason to come later, or the seconds after which another may help."""
+        probe = _enter(folder)
+        if isinstance(probe, Postponed):
+            return probe
+        slot: Held | None = None
         answer: Permit | Postponed | float | None = None
         try:
-            answer = self._with_slot(folder, limit, slot)
+            slot = slots.take(folder, limit.slots, stop) if limit.slots else None
+            stopped = limit.slots and slot is None
+            answer = Postponed(time.time(), "stopping") if stopped else _with_slot(folder, limit, slot, probe)
         finally:
-            if slot and not isinstance(answer, Permit):
-                slot.release()
+            if not isinstance(answer, Permit):
+                _free(slot, probe)
         return answer
-
-    def _with_slot(self, folder: Path, limit: LimitLike, slot: Held | None) -> Permit | Postponed | float:
-        # The line may have been long: the source can have been parked since.
-        if rest := parking.parked(folder, time.time()):
-            return _resting(rest)
-        bucket = _bucket(folder, limit)
-        wait = bucket.take() if bucket else 0.0
-        return wait or Permit(slot, bucket)
 
     def _open(self, name: str) -> tuple[LimitLike, Path]:
         limit = self._definition(name)
@@ -195,20 +219,53 @@ class Limits:
     def _definition(self, name: str) -> LimitLike:
         limit = self._definitions.get(name)
         if limit is None or not _NAME.fullmatch(name):
-            raise BadConfig(
-                f"there is no limit {name!r} (defined: {', '.join(sorted(self._definitions)) or 'none'})"
-            )
+            raise BadConfig(f"there is no limit {name!r} (defined: {', '.join(sorted(self._definitions)) or 'none'})")
         if (limit.slots is not None and limit.slots < 1) or (limit.rate and limit.burst < 1):
             raise BadConfig(f"limit {name}: slots and burst must be at least 1, or nothing could ever run")
         return limit
 
 
+def _enter(folder: Path) -> Probe | Postponed | None:
+    """Why the source cannot be asked now; or that it can: by anybody (None), or by one alone, who has the probe."""
+    while rest := parking.present_rest(folder):
+        now = time.time()
+        if rest.lasts(now):
+            return Postponed(rest.until, f"the source rests: {rest.why}")
+        probe = probing.take(folder, rest)
+        # Another's probe may have ended between the look and the lock.
+        if _still(folder, rest, probe):
+            return probe or Postponed(now + PROBED_AGAIN, f"a probe is under way after a rest: {rest.why}")
+    return None
+
+
+def _still(folder: Path, rest: Parked, probe: Probe | None) -> bool:
+    """Whether the source is still as it was; if not, the probe is not needed any more."""
+    still = False
+    try:
+        still = parking.present_rest(folder) == rest
+    finally:
+        if not still:
+            _free(probe)
+    return still
+
+
+def _with_slot(folder: Path, limit: LimitLike, slot: Held | None, probe: Probe | None) -> Permit | float:
+    # The line may have been long: the source can have been parked, or opened, since.
+    if parking.present_rest(folder) != (probe.rest if probe else None):
+        return 0.0
+    bucket = _bucket(folder, limit)
+    wait = bucket.take() if bucket else 0.0
+    return wait or Permit(slot, bucket, probe)
+
+
+def _free(*taken: Held | Probe | None) -> None:
+    for one in taken:
+        if one:
+            one.release()
+
+
 def _bucket(folder: Path, limit: LimitLike) -> Bucket | None:
     return Bucket(folder, limit.rate, limit.burst) if limit.rate else None
-
-
-def _resting(rest: Parked) -> Postponed:
-    return Postponed(rest.until, f"the source rests: {rest.why}")
 
 
 def _sleep(seconds: float, stop: Callable[[], bool]) -> bool:

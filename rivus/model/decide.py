@@ -1,17 +1,22 @@
-"""From an outcome to a move: pure. The run loop does what comes out of here and nothing else."""
+"""From a diagnosis to a move: pure. The run loop does what comes out of here and nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
-from rivus.model.outcome import Halt, ItemFailed, RetryLater, Skip, SourceBlocked
-from rivus.model.states import DEFER, FAIL, FINISH, Move
+from rivus.model.diagnosis import Action, Diagnosis
+from rivus.model.states import DEFER, FAIL, FINISH, HOLD, Move
 
 FOREVER = 4102444800.0
 """The due time (2100-01-01) of a ticket whose job is paused, or whose source is parked, until a person resumes it."""
+LONGEST = 366 * 86400.0
+"""No item waits longer than this many seconds for itself, whatever a source or a handler asks for."""
 BLOCKED_FOR = 3600.0
+"""Seconds for which a source rests that has not said for how long."""
 JITTER = 0.1
+_PLAIN = ("builtins", "rivus.model.outcome")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,38 +35,39 @@ class Decision:
     pause: bool = False
 
 
-def decide(error: BaseException | None, tries: int, retry: Sequence[float], now: float, spread: float) -> Decision:
-    """What follows from `error` (None: a good result).
+DONE = Decision(FINISH, "done")
+SKIPPED = Decision(FINISH, "skipped")
 
-    tries: attempts of this round, this one included. retry: the stage's delays in seconds. spread: a random
-    number in [0, 1) which lengthens the delay by up to a tenth, so that what failed together does not return
-    together.
+
+def decide(diagnosis: Diagnosis, tries: int, retry: Sequence[float], now: float, spread: float) -> Decision:
+    """What follows from a failure.
+
+    tries: attempts of this round, this one included. retry: the stage's delays in seconds; whatever is diagnosed,
+    there are no more tries than these allow. spread: a random number in [0, 1) which lengthens the delay by up to a
+    tenth, so that what failed together does not return together.
     """
-    if error is None:
-        return Decision(FINISH, "done")
-    if isinstance(error, Skip):
-        return Decision(FINISH, "skipped")
-    if isinstance(error, SourceBlocked):
-        until = error.until if error.until is not None else now + BLOCKED_FOR
+    action, after = diagnosis.action, diagnosis.after
+    if after is not None:
+        after = min(max(after, 0.0), LONGEST) if isfinite(after) else None
+    if action is Action.PAUSE_SOURCE:
+        until = now + (BLOCKED_FOR if after is None else after)
         return Decision(DEFER, "blocked", charged=False, due=until, park_until=until)
-    if isinstance(error, Halt):
+    if action is Action.PAUSE_JOB:
         return Decision(DEFER, "halted", charged=False, due=FOREVER, pause=True)
-    if isinstance(error, ItemFailed) or tries > len(retry):
+    if action is Action.NEEDS_HUMAN:
+        return Decision(HOLD, "held")
+    if action is Action.FAIL_ITEM or tries > len(retry):
         return Decision(FAIL, "failed")
-    delay = retry[tries - 1]
-    if isinstance(error, RetryLater) and error.after is not None:
-        delay = error.after
-    outcome = "timeout" if isinstance(error, TimeoutError) else "retry"
-    return Decision(DEFER, outcome, due=now + delay * (1 + JITTER * spread))
+    delay = retry[tries - 1] if after is None else after
+    return Decision(DEFER, "retry", due=now + delay * (1 + JITTER * spread))
 
 
 def describe(error: BaseException) -> tuple[str, str]:
-    """The type's name and a reason of one line, at most 500 characters, for a record."""
+    """The type's name and a reason of one line, at most 500 characters, for a record. Never raises."""
     kind = type(error)
-    text = " ".join(str(error).split()) or kind.__name__
-    named = (
-        kind.__name__
-        if kind.__module__ in ("builtins", "rivus.model.outcome")
-        else f"{kind.__module__}.{kind.__name__}"
-    )
-    return named, text[:500]
+    named = kind.__name__ if kind.__module__ in _PLAIN else f"{kind.__module__}.{kind.__name__}"
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001 - whatever a handler's own error does when it is printed
+        text = "its text cannot be read"
+    return named, (text or kind.__name__)[:500].encode(errors="replace").decode()

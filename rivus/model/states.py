@@ -62,11 +62,12 @@ RESET = _row(
     "the old birth record: the change is found again; or the new one, and the sweep releases",
 )  # fmt: skip
 GIVE_BACK = _row("u", "give back", "running", Box.READY, "stage", "nothing: one rename")
+GIVE_UP = _row("y", "give up", "later held", Box.FAILED, "person", "nothing: one rename")
 DROP = _row(
     "x", "drop", "wait ready later failed held", Box.DONE, "person",
     "done without a receipt: the sweep releases what follows",
 )  # fmt: skip
 
 TABLE = (
-    PUBLISH, CLAIM, FINISH, DEFER, FAIL, HOLD, WAKE, RECOVER, RETRY, RELEASE, UNHOLD, RESET, GIVE_BACK, DROP,
+    PUBLISH, CLAIM, FINISH, DEFER, FAIL, HOLD, WAKE, RECOVER, RETRY, RELEASE, UNHOLD, RESET, GIVE_BACK, DROP, GIVE_UP,
 )  # fmt: skip

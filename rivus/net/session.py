@@ -68,16 +68,17 @@ def outcome_of(error: BaseException, url: str) -> Outcome:
 def check(response: requests.Response) -> requests.Response:
     """The response, if its status is good (2xx, 304). Raises the outcome of any other.
 
-    Halt (401), RetryLater (408, 425, 5xx), SourceBlocked (429; 503 that says when to come back), else ItemFailed.
+    Halt (401 to a credential), RetryLater (408, 425, 5xx), SourceBlocked (429; 503 that says when to come back), else
+    ItemFailed.
     """
-    from rivus.net.transport import clean
+    from rivus.net.transport import SECRET_HEADERS, clean
 
     status = response.status_code
     if 200 <= status < 300 or status == 304:
         return response
     after = retry_after(response.headers)
     reason = clean(f"{response.url} answered {status} {response.reason or ''}")
-    if status == 401:
+    if status == 401 and any(name in response.request.headers for name in SECRET_HEADERS):
         raise Halt(f"{reason}: the credential is refused")
     if status == 429 or (status == 503 and after is not None):
         raise SourceBlocked(reason, until=None if after is None else time.time() + after)

@@ -18,6 +18,8 @@ from rivus.sources.keys import key_of, one_line
 if TYPE_CHECKING:
     import requests
 
+SECRETS = ("finnhub_token",)
+"""What the check-up looks for before anything runs."""
 _NO_TOKEN = re.compile(r"(?i)api key|sign up|api token")
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _LONGEST_TEXT = 1_000

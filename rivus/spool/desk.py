@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from rivus.model.item import Ticket, dropped_ticket, is_ticket, ticket_of
 from rivus.model.outcome import Json
 from rivus.model.plan import Plan
-from rivus.model.states import CLAIM, DEFER, FAIL, FINISH, GIVE_BACK, Box, Move
+from rivus.model.states import CLAIM, DEFER, FAIL, FINISH, GIVE_BACK, HOLD, Box, Move
 from rivus.model.times import utc
 from rivus.spool import atomic
 from rivus.spool.journal import record
@@ -115,6 +115,13 @@ class Desk:
         claim.ticket.add_attempt({**attempt, "final": True})
         self._rewrite(claim)
         return self._move(FAIL, claim, Box.FAILED, attempt)
+
+    def hold(self, claim: Claim, error: Json, attempt: Json) -> bool:
+        """Parks the ticket for a person, with the error."""
+        claim.ticket.error = error
+        claim.ticket.add_attempt({**attempt, "final": True})
+        self._rewrite(claim)
+        return self._move(HOLD, claim, Box.HELD, attempt)
 
     def give_back(self, claim: Claim) -> bool:
         """Returns the ticket to `ready` as if it had not been claimed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,11 @@ class Spool:
     @property
     def rejected(self) -> str:
         return f"{self.root}/_rejected"
+
+    @property
+    def verdicts(self) -> str:
+        """What was decided about kinds of failure; people may edit it."""
+        return f"{self.root}/_verdicts"
 
     def births(self, job: str) -> str:
         """The records of every item ever seen."""
@@ -124,7 +130,7 @@ def open_spool(root: str, *, test: bool = False, allow_network: bool = False) ->
         root = f"{root}/_test"
         atomic.make_folder(root)
     spool = Spool(root, limits)
-    for folder in (spool.owners, spool.journal, spool.rejected):
+    for folder in (spool.owners, spool.journal, spool.rejected, spool.verdicts):
         atomic.make_folder(folder)
     return spool
 
@@ -139,7 +145,7 @@ def network_file_system(path: str) -> str:
         with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
             for line in mounts:
                 fields, _, rest = line.partition(" - ")
-                point = fields.split()[4].replace("\\040", " ")
+                point = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), fields.split()[4])
                 inside = path == point or path.startswith(point.rstrip("/") + "/")
                 if inside and len(point) >= len(best):
                     best, found = point, rest.split()[0]

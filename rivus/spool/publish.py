@@ -91,9 +91,10 @@ def twin(spool: Spool, job: str, stage: str, name: str, claim: str) -> Box | Non
     return None
 
 
-def first_boxes(plan: Plan, entered: str | None) -> dict[str, Box]:
-    """The box in which each stage gets a new item, in the order in which they are written: `ready` last."""
-    over = set(plan.ancestors(entered)) if entered in plan.needs and entered is not None else set()
+def first_boxes(plan: Plan, entered: object) -> dict[str, Box]:
+    """The box in which each stage gets a new item, in the order in which they are written: `ready` last. entered: the
+    stage where it begins, if it is the name of one."""
+    over = set(plan.ancestors(entered)) if isinstance(entered, str) and entered in plan.needs else set()
     boxes = {}
     for stage in plan.order:
         after = Box.READY if over.issuperset(plan.needs[stage]) else Box.WAIT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from rivus.model.decide import BLOCKED_FOR, FOREVER, JITTER, Decision, decide, describe
 from rivus.model.outcome import Halt, ItemFailed, Outcome, RetryLater, Skip, SourceBlocked
@@ -85,12 +85,14 @@ def test_every_outcome_there_is_stands_in_this_table() -> None:
     assert set(Outcome.__subclasses__()) == {Skip, RetryLater, ItemFailed, SourceBlocked, Halt}
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1, exclude_max=True), st.integers(1, 3), st.sampled_from([RetryLater("x"), OwnError("x")]))
 def test_the_delay_is_never_shorter_and_at_most_a_tenth_longer(spread: float, tries: int, error: Exception) -> None:
     delay = after(error, tries, spread).due - NOW
     assert DELAYS[tries - 1] <= delay <= DELAYS[tries - 1] * (1 + JITTER) + 0.001
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1, exclude_max=True))
 def test_what_ends_a_rest_or_a_pause_is_exact(spread: float) -> None:
     assert after(SourceBlocked("429", until=NOW + 5), spread=spread).due == NOW + 5

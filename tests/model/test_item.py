@@ -10,7 +10,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 
 from rivus.model.item import (
     KEPT_ATTEMPTS,
@@ -90,6 +90,7 @@ def test_a_long_key_is_cut_and_given_a_digest_that_tells_it_from_others_with_the
     assert "+" not in stem("+" * 40)
 
 
+@settings(deadline=None)
 @given(KEYS)
 @example("ä" * MAX_KEY)
 @example("\U0001f30a" * MAX_KEY)
@@ -101,6 +102,7 @@ def test_a_file_name_is_plain_and_short_and_never_hidden_nor_an_option(key: str)
     assert name[0] not in ".-"
 
 
+@settings(deadline=None)
 @given(KEYS, KEYS)
 @example("a/b", "a%2Fb")
 @example("-a", "%2Da")
@@ -111,6 +113,7 @@ def test_different_keys_have_different_names(one: str, other: str) -> None:
     assert file_name(one) != file_name(other)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), JSON, max_size=6), st.randoms(use_true_random=False))
 def test_a_digest_does_not_depend_on_the_order_of_fields(value: Json, chance: random.Random) -> None:
     fields = list(value.items())
@@ -236,6 +239,7 @@ def test_an_item_of_another_job_is_refused() -> None:
         dropped_ticket({"key": "k", "job": "other", "data": {}}, "job", "x.json", {})
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["key", "id", "url", "job", "data", "meta", "title"]), JSON))
 def test_whatever_object_is_dropped_becomes_an_item_or_is_refused(document: Json) -> None:
     try:

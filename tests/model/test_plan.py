@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hypothesis.strategies as st
-from hypothesis import given
+from hypothesis import given, settings
 
 from rivus.model.plan import Plan
 
@@ -41,6 +41,7 @@ def test_the_successors_are_those_that_need_it_directly() -> None:
     assert DIAMOND.successors("join") == ()
 
 
+@settings(deadline=None)
 @given(plans())
 def test_any_graph_without_cycles_is_put_in_order(plan: Plan) -> None:
     place = {stage: number for number, stage in enumerate(plan.order)}

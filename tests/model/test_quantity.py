@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from rivus.model.quantity import format_duration, parse_duration, parse_rate
 
@@ -37,6 +37,7 @@ def test_a_duration_is_written_in_its_two_largest_units(seconds: float, text: st
     assert format_duration(seconds) == text
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**9))
 def test_what_is_written_can_be_read_and_loses_less_than_one_in_twenty_four(seconds: int) -> None:
     again = parse_duration(format_duration(seconds))

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from rivus.model.decide import FOREVER
 from rivus.model.times import epoch, utc
@@ -38,6 +38,7 @@ def test_the_zone_of_the_machine_does_not_matter(monkeypatch: pytest.MonkeyPatch
         time.tzset()
 
 
+@settings(deadline=None)
 @given(st.floats(0, FOREVER))
 def test_what_is_written_is_read_back_to_the_millisecond(seconds: float) -> None:
     text = utc(seconds)
@@ -46,6 +47,7 @@ def test_what_is_written_is_read_back_to_the_millisecond(seconds: float) -> None
     assert datetime.fromisoformat(text).utcoffset() is not None
 
 
+@settings(deadline=None)
 @given(st.floats(0, FOREVER), st.floats(0, FOREVER))
 def test_texts_are_in_the_order_of_their_times(one: float, other: float) -> None:
     assert (utc(one) <= utc(other)) or one > other

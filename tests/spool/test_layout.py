@@ -92,7 +92,7 @@ def test_a_spool_on_a_network_file_system_is_refused_untouched_unless_told_other
     mount: Mount, tmp_path: Path
 ) -> None:
     mount((str(tmp_path), "nfs4"))
-    with pytest.raises(BadConfig, match="nfs4.*--allow-network-fs"):
+    with pytest.raises(BadConfig, match=r"nfs4.*--allow-network-fs"):
         open_spool(str(tmp_path))
     assert list(tmp_path.iterdir()) == []
     assert open_spool(str(tmp_path), allow_network=True).root == str(tmp_path)

@@ -15,7 +15,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 
 from rivus.model.document import MAX_DEPTH, parse_object
 from rivus.model.outcome import Json
@@ -45,6 +45,7 @@ def nested(levels: int) -> Json:
     return dict(value)
 
 
+@settings(deadline=None)
 @given(OBJECTS)
 @example({"": "", "\u2028": "\x00\x1f\x7f\x9b", "x": -0.0, "y": 5e-324, "z": [2**63 - 1, -(2**63)]})
 @example({"a": "[" * 100 + "{" * 100})
@@ -54,6 +55,7 @@ def test_every_json_object_is_written_as_one_line_and_read_back_equal(value: Jso
     assert raw.count(b"\n") == 1 and raw.endswith(b"\n")
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(st.characters()), VALUES | st.text(st.characters(categories=["Cs", "L"]))))
 def test_whatever_can_be_written_is_read_back_equal(value: Json) -> None:
     try:
@@ -63,6 +65,7 @@ def test_whatever_can_be_written_is_read_back_equal(value: Json) -> None:
     assert parse_object(raw) == value
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300) | st.lists(PIECES, max_size=30).map(b"".join))
 @example(b"[" * 200_000)
 @example(b'{"a":' * 200_000)
@@ -77,6 +80,7 @@ def test_no_bytes_raise_anything_but_a_reason(raw: bytes) -> None:
         assert parse_object(dump(value)) == value
 
 
+@settings(deadline=None)
 @given(raw=st.binary(max_size=100))
 def test_no_file_raises_anything_but_unreadable(raw: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.getbasetemp() / "any.json"
