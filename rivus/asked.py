@@ -58,7 +58,8 @@ class AskedRun(StageRun):
         if box is Box.READY:
             return self._run(name)
         if box is Box.RUNNING:
-            recover(self.crew.spool, self.job.name, self.stage.name, self.crew.owner, self.job.plan)
+            limit = self.stage.interruptions
+            recover(self.crew.spool, self.job.name, self.stage.name, self.crew.owner, self.job.plan, limit)
             return False
         if box is Box.LATER:
             return self._wait_for(name, path)

@@ -58,8 +58,11 @@ def build_input(spool: Spool, plan: Plan, stage: str, ticket: Ticket) -> Json:
             continue
         except Unreadable as error:
             raise ItemFailed(f"the result of {ancestor} cannot be read: {error}") from None
-        whole.update(document.get("output") or {})
-        if "skipped" in (document.get("receipt") or {}):
+        output, receipt = document.get("output") or {}, document.get("receipt") or {}
+        if not isinstance(output, dict) or not isinstance(receipt, dict):
+            raise ItemFailed(f"the result of {ancestor} is not what a stage writes")
+        whole.update(output)
+        if "skipped" in receipt:
             skipped.append(ancestor)
     needs = plan.needs[stage]
     if needs and ticket.meta.get("entered") != stage and set(needs) <= set(skipped):

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rivus.errors import BadConfig, RivusError, TryAgain, Unavailable
 from rivus.limits import Limits, Postponed
-from rivus.model.context import Found
+from rivus.model.context import Found, Source
 from rivus.model.decide import BLOCKED_FOR, describe
 from rivus.model.item import Ticket, check_key, file_name
 from rivus.model.outcome import Halt, Json, Outcome, RetryLater, SourceBlocked
@@ -94,6 +94,7 @@ class Discovery:
     most: int | None = None
     dry: bool = False
     stop: Callable[[], bool] = lambda: False
+    seen: int = 0
 
     def run(self) -> int:
         """Gives the number of new items. Raises TryAgain, Unavailable, BadConfig for what the source says."""
@@ -109,10 +110,7 @@ class Discovery:
         if isinstance(permit, Postponed):
             raise TryAgain(f"{self.job.name}: {permit.why}")
         with permit:
-            try:
-                count = self._look(discover)
-            except Exception as error:
-                raise self._translate(error, discover) from error
+            count = self._look(discover)
             if not self.stop():
                 permit.succeeded()
             return count
@@ -141,24 +139,37 @@ class Discovery:
         look = JobLook(self.spool, self.job)
         before = dump(look.cursor)
         count, more = 0, True
-        tickets = self._tickets(source(look, **given), discover)
+        tickets = self._tickets(source, look, given, discover)
         while more and (room := self._room(count)):
             batch, more, error = _gather(tickets, room)
             count += self._publish(batch)
             if error:
-                raise error
-        if not more and not self.dry and not self.stop() and dump(look.cursor) != before:
-            self.owner.write(self.spool.cursor(self.job.name), dump(look.cursor))
+                raise self._translate(error, discover) from error
+        moved = dump(look.cursor) != before
+        if not more and not self.dry and not self.stop():
+            self._remember(look.cursor, moved, count)
         return count
+
+    def _remember(self, cursor: Json, moved: bool, new: int) -> None:
+        """Writes the cursor, and a line about this look unless the source said that nothing has changed."""
+        if moved:
+            self.owner.write(self.spool.cursor(self.job.name), dump(cursor))
+        if self.seen or moved or "validators" not in cursor:
+            from rivus.checkup.sources import looks
+
+            row = {"t": utc(time.time()), "seen": self.seen, "new": new}
+            rows = [*looks(self.spool, self.job.name), row][-40:]
+            self.owner.write(f"{self.spool.root}/{self.job.name}/discover/looks.json", dump({"looks": rows}))
 
     def _room(self, count: int) -> int:
         return BATCH if self.most is None else max(0, min(BATCH, self.most - count))
 
-    def _tickets(self, found: Iterator[Found], discover: Discover) -> Iterator[Ticket]:
+    def _tickets(self, source: Source, look: JobLook, given: Mapping[str, Any], discover: Discover) -> Iterator[Ticket]:
         seen: set[str] = set()
-        for one in found:
+        for one in source(look, **given):
             if self.stop():
                 return
+            self.seen += 1
             ticket = self._ticket(one, discover)
             if ticket is None or ticket.name in seen:
                 continue
@@ -171,6 +182,8 @@ class Discovery:
     def _ticket(self, one: Found, discover: Discover) -> Ticket | None:
         try:
             meta: Json = {"discovered": utc(time.time()), "strategy": discover.strategy}
+            if not isinstance(one.data, dict):
+                raise ValueError("its data is not an object")
             ticket = Ticket(self.job.name, check_key(one.key), one.data, meta)
             dump(ticket.to_json())
         except ValueError as error:
@@ -181,7 +194,12 @@ class Discovery:
         return ticket
 
     def _change(self, ticket: Ticket, rerun: bool) -> None:
-        if change(self.spool, self.job.plan, ticket, self.owner, rerun):
+        try:
+            changed = change(self.spool, self.job.plan, ticket, self.owner, rerun)
+        except (Unreadable, FileNotFoundError) as error:
+            say(f"{self.job.name} {ticket.key}: its record cannot be read: {error}")
+            return
+        if changed:
             say(f"{self.job.name} {ticket.key}: has changed{', runs again' if rerun else ''}", 1)
             if rerun:
                 self.emit(ticket.public())
@@ -193,7 +211,7 @@ class Discovery:
         return len(fresh)
 
     def _translate(self, error: BaseException, discover: Discover) -> BaseException:
-        if isinstance(error, RivusError | OSError) and not isinstance(error, Outcome):
+        if isinstance(error, RivusError):
             return error
         kind, reason = describe(error)
         text = f"{self.job.name}: {discover.strategy}: {reason}"
@@ -209,11 +227,11 @@ class Discovery:
         return Unavailable(text) if isinstance(error, Outcome) else RivusError(f"{text} ({kind})")
 
 
-def _gather(tickets: Iterator[Ticket], room: int) -> tuple[list[Ticket], bool, Exception | None]:
+def _gather(tickets: Iterator[Ticket], room: int) -> tuple[list[Ticket], bool, BaseException | None]:
     """Up to `room` tickets, whether there may be more, and what the source raised after these."""
     batch: list[Ticket] = []
     try:
         batch.extend(itertools.islice(tickets, room))
-    except Exception as error:  # noqa: BLE001 - it is raised again once the batch is published
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - it is raised again once the batch is published
         return batch, False, error
     return batch, len(batch) == room, None

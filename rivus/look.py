@@ -64,16 +64,23 @@ def listing(spool: Spool, job: str, stage: str, box: Box) -> Iterator[Json]:
 
 
 def _note(box: Box, path: str, document: Json) -> str:
-    attempts = document.get("attempts") or [{}]
     if box is Box.LATER:
         due = os.lstat(path).st_mtime
         when = "until a person resumes it" if due >= FOREVER else f"until {utc(due)}"
-        return f"{when}: {attempts[-1].get('reason', 'put off')}"
+        attempts = document.get("attempts")
+        last = attempts[-1] if isinstance(attempts, list) and attempts else None
+        return f"{when}: {_part(last, 'reason') or 'put off'}"
     if box is Box.RUNNING:
         return f"by {os.path.basename(os.path.dirname(path))}"
-    error, receipt = document.get("error") or {}, document.get("receipt") or {}
-    data = document.get("data") or {}
-    return str(error.get("reason") or receipt.get("skipped") or data.get("title") or data.get("url") or "")
+    data = document.get("data")
+    named = _part(data, "title") or _part(data, "url")
+    return _part(document.get("error"), "reason") or _part(document.get("receipt"), "skipped") or named
+
+
+def _part(whole: object, name: str) -> str:
+    """A field as text; "" if there is none, whatever somebody has written there."""
+    value = whole.get(name) if isinstance(whole, dict) else None
+    return "" if value is None else str(value)
 
 
 def item(spool: Spool, name: str, stages: list[str], key: str) -> Json | None:

@@ -114,9 +114,6 @@ class _Endpoint:
         return Answer(text, self._cost_of(usage))
 
     def _post(self, body: bytes) -> requests.Response:
-        import requests
-        import urllib3.exceptions
-
         from rivus.net.session import outcome_of
 
         headers = {"Content-Type": "application/json"}
@@ -124,7 +121,7 @@ class _Endpoint:
             headers["Authorization"] = f"Bearer {secrets.get(self._llm.key)}"
         try:
             return self._http.post(self._url, data=body, headers=headers, allow_redirects=False)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever the transport raises, outcome_of knows it
             raise outcome_of(error, self._url) from None
 
     def _body(self, prompt: Json) -> bytes:

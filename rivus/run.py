@@ -18,9 +18,9 @@ from rivus.model.decide import DONE, FOREVER, SKIPPED, Decision
 from rivus.model.outcome import Halt, Json, Outcome, Skip
 from rivus.model.times import utc
 from rivus.spool import streak
-from rivus.spool.desk import YOUNG, Claim, Desk, Young
+from rivus.spool.desk import Claim, Desk, Young
 from rivus.spool.pause import paused
-from rivus.spool.recover import recover
+from rivus.spool.recover import YOUNG, recover
 from rivus.supply import Supply
 from rivus.talk import say
 

@@ -25,10 +25,10 @@ from rivus.model.outcome import Json
 from rivus.model.reason import Group, Kind, Reason, Tally
 from rivus.model.states import BOXES, Box
 from rivus.model.times import utc
-from rivus.spool.desk import YOUNG
 from rivus.spool.hands import birth
 from rivus.spool.layout import Spool
 from rivus.spool.reader import Unreadable, read_document
+from rivus.spool.recover import YOUNG
 
 if TYPE_CHECKING:
     from rivus.config import Jobs

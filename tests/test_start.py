@@ -21,7 +21,7 @@ JOB = """
 discover: {strategy: files, glob: "in/*"}
 stages: {fetch: {handler: web.page}, look: {handler: youtube.captions}, score: {command: [cat]}}
 """
-ARGUMENTS = {"stage": ["fetch"], "show": ["demo/a"], "inject": ["demo"], "move": ["retry"]}
+ARGUMENTS = {"stage": ["fetch"], "show": ["demo/a"], "inject": ["demo"], "move": ["retry"], "why": ["demo/a"]}
 """Without an entry a command gets no argument. inject and move end with a word about their usage."""
 
 
@@ -29,7 +29,7 @@ def imported(house: House, *argv: str) -> set[str]:
     """The packages and modules that a command imports, by their full names."""
     process = house.start(*argv, env={"PYTHONPROFILEIMPORTTIME": "1"}, stdin=subprocess.DEVNULL)
     _, err = process.communicate(timeout=30)
-    assert process.returncode in (0, 2) and "Traceback" not in err, err
+    assert process.returncode in (0, 1 if argv[0] == "rivus-doctor" else 2, 2) and "Traceback" not in err, err
     found = set(re.findall(r"^import time:[^|]*\|[^|]*\| *(\S+)$", err, re.MULTILINE))
     assert "click" in found or argv == ("rivus", "--help")
     return found
@@ -42,7 +42,8 @@ def test_a_command_with_nothing_to_do_starts_without_ballast(house: House, name:
     (house.root / "spool/demo/fetch/ready/a.json").rename(house.root / "spool/demo/fetch/held/a.json")
     for argv in ([f"rivus-{name}", *ARGUMENTS.get(name, [])], ["rivus", name, "--help"]):
         found = imported(house, *argv)
-        assert {module.split(".")[0] for module in found} & HEAVY == set(), argv
+        allowed = {"email"} if name == "doctor" else set()  # importlib.metadata: the check-up looks at versions
+        assert {module.split(".")[0] for module in found} & HEAVY <= allowed, argv
         if "--help" in argv:
             assert found & LATER == set()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -127,12 +128,12 @@ def classify() -> int:
     """Reads failures on standard input, as JSON Lines `{"handler", "error_type", "message", "status"?}`, and prints
     them with `class`, `action`, `after` (seconds) and `rule` added."""
     from rivus.commands.items import Lines
-    from rivus.doctor import classify as rules
+    from rivus.doctor.classify import classify as judge
     from rivus.doctor.failure import failure_from_record
 
-    lines = Lines(click.get_binary_stream("stdin"))
+    lines = Lines(sys.stdin.buffer)
     for row in lines:
-        found = rules.classify(failure_from_record(row), now=time.time())
+        found = judge(failure_from_record(row), time.time())
         told = {"class": found.cls, "action": found.action, "after": found.after, "rule": found.rule}
         click.echo(json.dumps(row | told, ensure_ascii=False))
     return 65 if lines.bad else 0

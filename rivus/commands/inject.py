@@ -43,11 +43,14 @@ def command(house: House, job: str, stage: str | None, url: tuple[str, ...], dry
     spool = house.spool()
     printer = Printer(lambda: None)
     tickets = _tickets(lines or ({"url": one} for one in url), job, entered, lines)
+    seen: set[str] = set()
     with Owner(spool) as owner:
-        spool.prepare(found.plan)
+        if not dry_run:
+            spool.prepare(found.plan)
         while batch := list(itertools.islice(tickets, BATCH)):
-            fresh = [one for one in batch if not spool.known(job, one.name)]
-            for ticket in fresh if dry_run else publish(spool, found.plan, batch, owner):
+            new = {one.name: one for one in batch if one.name not in seen and not spool.known(job, one.name)}
+            seen.update(new)
+            for ticket in list(new.values()) if dry_run else publish(spool, found.plan, list(new.values()), owner):
                 printer(ticket.public())
     return 65 if lines and lines.bad else 0
 

@@ -62,7 +62,7 @@ def _list(spool: Spool, what: str, as_json: bool) -> int:
         raise BadInput(f"{box}: not a box; there are {', '.join(BOXES)}")
     for one in [Box(box)] if box else BOXES:
         for line in listing(spool, job, stage, one):
-            text = f"{line['job']}/{line['key']}\t{line['state']}\t{plain(line['note'])[:120]}"
+            text = f"{plain(line['job'])}/{plain(str(line['key']))}\t{line['state']}\t{plain(line['note'])[:120]}"
             click.echo(json.dumps(line) if as_json else text)
     return 0
 

@@ -41,13 +41,13 @@ def command(house: House, addresses: tuple[str, ...], as_json: bool) -> int:
 
 
 def _lines(view: dict[str, Any]) -> list[str]:
-    lines = [f"{view['job']}/{view['key']}", *_fields("data", view["data"]), *_fields("meta", view["meta"])]
+    lines = [plain(f"{view['job']}/{view['key']}"), *_fields("data", view["data"]), *_fields("meta", view["meta"])]
     for stage, part in view["stages"].items():
         due = f", due {part['due']}" if "due" in part else ""
-        lines.append(f"  {stage}: {part['state']}{due}  ({part['path']})")
+        lines.append(f"  {stage}: {part['state']}{due}  ({plain(part['path'])})")
         for name in ("error", "output", "receipt"):
             lines += _fields(name, part.get(name) or {}, "    ")
-    lines += [f"  file: {file}" for file in view["files"]]
+    lines += [plain(f"  file: {file}") for file in view["files"]]
     for entry in view["history"]:
         more = {name: entry[name] for name in ("outcome", "reason", "due") if name in entry}
         lines.append(f"  {entry['t']}  {entry['stage']:10} {entry['move']:9} {plain(json.dumps(more)) if more else ''}")
@@ -56,7 +56,7 @@ def _lines(view: dict[str, Any]) -> list[str]:
 
 def _fields(name: str, fields: dict[str, Any], indent: str = "  ") -> list[str]:
     texts = {field: value if isinstance(value, str) else json.dumps(value) for field, value in fields.items()}
-    return [f"{indent}{name}.{field}: {_cut(plain(text))}" for field, text in texts.items()]
+    return [f"{indent}{name}.{plain(field)}: {_cut(plain(text))}" for field, text in texts.items()]
 
 
 def _cut(text: str) -> str:

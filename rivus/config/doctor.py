@@ -22,8 +22,7 @@ from msgspec.structs import asdict
 
 from rivus.config.convert import convert
 from rivus.config.problem import Finding, Problem, problem_at, quoted
-from rivus.config.rules import host_fault
-from rivus.config.rules import name_fault
+from rivus.config.rules import host_fault, name_fault
 from rivus.config.schema import Above0, Text
 from rivus.config.yamltree import UNUSABLE, read_yaml
 from rivus.errors import BadConfig

@@ -40,6 +40,7 @@ _SILENT: dict[str, Any] = {
     "socket_timeout": SOCKET_SECONDS,
     "extractor_retries": 1,
     "updatetime": False,
+    "js_runtimes": {"deno": {}, "node": {}, "bun": {}},  # whichever is there; by itself it would try deno alone
 }
 
 _RULES: tuple[tuple[str, type[Outcome]], ...] = (

@@ -22,11 +22,9 @@ from rivus.spool.layout import Spool, names
 from rivus.spool.owners import Owner
 from rivus.spool.publish import adopt, twin
 from rivus.spool.reader import Unreadable, dump, read_document
+from rivus.spool.recover import YOUNG
 from rivus.spool.rejected import reject
 from rivus.spool.release import release
-
-YOUNG = 5.0
-"""Seconds for which a file that cannot be read yet is taken for one that is still being written."""
 
 
 class Young(Exception):

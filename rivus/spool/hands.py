@@ -14,7 +14,7 @@ from rivus.spool.journal import record
 from rivus.spool.layout import Spool
 from rivus.spool.owners import Owner
 from rivus.spool.publish import publishing
-from rivus.spool.reader import dump, read_document
+from rivus.spool.reader import Unreadable, dump, read_document
 from rivus.spool.release import release
 
 
@@ -48,13 +48,17 @@ def unhold(spool: Spool, plan: Plan, stage: str, name: str, why: str) -> Box | N
 
 
 def drop(spool: Spool, plan: Plan, stage: str, name: str, why: str, owner: Owner) -> Box | None:
-    """The stage is done with the item, without a result, because a person says so."""
+    """The stage is done with the item, without a result, because a person says so. What cannot be read stays."""
+    found = spool.where(plan.job, stage, name)
+    try:
+        document = read_document(found[1]) if found else {}
+    except (FileNotFoundError, Unreadable):
+        return None
     box = move(spool, plan.job, stage, name, DROP, why=why)
     if box is None:
         return None
-    path = spool.ticket(plan.job, stage, Box.DONE, name)
     receipt = {"skipped": f"dropped: {why}" if why else "dropped", "owner": owner.name, "ended": utc(time.time())}
-    owner.write(path, dump({**read_document(path), "receipt": receipt}))
+    owner.write(spool.ticket(plan.job, stage, Box.DONE, name), dump({**document, "receipt": receipt}))
     for successor in plan.successors(stage):
         release(spool, plan, successor, name, name.removesuffix(".json"))
     return box

@@ -20,6 +20,8 @@ from rivus.spool.reader import Unreadable, dump, read_document
 from rivus.spool.rejected import reject
 from rivus.spool.release import release
 
+YOUNG = 5.0
+"""Seconds for which a file that cannot be read yet is taken for one that is still being written."""
 INTERRUPTIONS = 3
 """How often an item may be running when its worker dies, unless its stage says otherwise."""
 
@@ -48,13 +50,18 @@ def _recover_one(
 ) -> None:
     path = f"{spool.claims(job, stage, owner)}/{name}"
     try:
-        document = read_document(path)
+        document = read_document(path, time.time())
         ticket = ticket_of(document, job) if is_ticket(document) else None
-    except (Unreadable, ValueError) as error:
-        if isinstance(error, Unreadable) and time.time() - os.lstat(path).st_mtime < 5:
+    except FileNotFoundError:
+        return
+    except Unreadable as error:
+        if 0 <= error.age < YOUNG:
             atomic.rename(path, spool.ticket(job, stage, Box.READY, name))
         else:
             reject(spool, job, stage, path, str(error))
+        return
+    except ValueError as error:
+        reject(spool, job, stage, path, str(error))
         return
     if ticket is None:
         atomic.rename(path, spool.ticket(job, stage, Box.READY, name))

@@ -41,9 +41,9 @@ def status(house: House) -> LimitStatus:
 def test_each_limit_is_shown_with_exactly_these_fields(limited: House) -> None:
     assert limited.run("rivus-limit", "--json").lines == [
         {"limit": "outside", "slots": 2, "held": {}, "rate": "250/1h", "burst": 10, "tokens": 10.0, "broken": [],
-         "parked": None},
+         "half_open": False, "trips": 0, "probers": [], "parked": None},
         {"limit": "spare", "slots": 1, "held": {}, "rate": None, "burst": 1, "tokens": None, "broken": [],
-         "parked": None},
+         "half_open": False, "trips": 0, "probers": [], "parked": None},
     ]  # fmt: skip
     assert limited.run("rivus-limit").out == (
         "outside:  0 of 2 slots held  10.0 tokens, 250/1h\nspare:  0 of 1 slots held\n"

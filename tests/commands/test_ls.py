@@ -121,7 +121,9 @@ def test_what_runs_says_who_runs_it(chain: House) -> None:
 def test_a_paused_job_and_what_waits_for_its_end_are_said(chain: House) -> None:
     inject(chain, {"id": "a", "do": "halt"})
     chain.run("rivus-stage", "demo:fetch")
-    assert re.search(r"  PAUSED since 20[\d:T.-]+Z: no credential\n", chain.run("rivus-ls", "demo").out)
+    assert re.search(
+        r"  PAUSED since 20[\d:T.-]+Z: no credential \[config_error\]\n", chain.run("rivus-ls", "demo").out
+    )
     assert "until a person resumes it: no credential" in chain.run("rivus-ls", "demo:fetch").out
 
 

@@ -13,7 +13,13 @@ from rivus.commands import NAMES
 from tests.commands.samples import CHAIN, STEPS
 from tests.conftest import House
 
-ARGUMENTS = {"stage": ["fetch"], "inject": ["demo", "--url", "u"], "show": ["demo/a"], "move": ["retry", "demo/a"]}
+ARGUMENTS = {
+    "stage": ["fetch"],
+    "inject": ["demo", "--url", "u"],
+    "show": ["demo/a"],
+    "why": ["demo/a"],
+    "move": ["retry", "demo/a"],
+}
 
 
 @pytest.fixture

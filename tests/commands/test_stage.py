@@ -46,13 +46,13 @@ def test_what_ends_is_printed_with_exactly_these_fields(chain: House) -> None:
         {"job": "demo", "key": "c", "stage": "fetch", "state": "failed", "data": {"id": "c", "do": "fail"},
          "error": "this one is bad"},
     ]  # fmt: skip
-    assert done.err == "demo:fetch c: failed: this one is bad\n"
+    assert done.err == "demo:fetch c: this one is bad [bad_input]: failed\n"
 
 
 def test_with_v_it_says_what_was_put_off_and_until_when(chain: House) -> None:
     inject(chain, {"id": "d", "do": "later"})
     done = chain.run("rivus-stage", "demo:fetch", "-v", "--linger", "0s")
-    assert re.fullmatch(r"demo:fetch d: not yet; again at \d{4}-\d\d-\d\dT[\d:.]+Z\n", done.err)
+    assert re.fullmatch(r"demo:fetch d: not yet \[transient_network\]; again at \d{4}-\d\d-\d\dT[\d:.]+Z\n", done.err)
 
 
 def test_without_a_job_the_stage_of_every_enabled_job_runs(chain: House) -> None:

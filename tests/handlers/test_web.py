@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rivus.handlers.web import page, page_text
-from rivus.model.outcome import Halt, ItemFailed, Outcome, RetryLater, SourceBlocked
+from rivus.model.outcome import ItemFailed, Outcome, RetryLater, SourceBlocked
 from tests.conftest import World
 from tests.handlers.conftest import FakeContext
 from tests.site import Site
@@ -41,7 +41,7 @@ def test_an_item_without_an_http_address_fails(ctx: FakeContext, url: object) ->
 
 @pytest.mark.parametrize(
     ("status", "outcome"),
-    [(404, ItemFailed), (410, ItemFailed), (401, Halt), (429, SourceBlocked), (500, RetryLater)],
+    [(404, ItemFailed), (410, ItemFailed), (401, ItemFailed), (429, SourceBlocked), (500, RetryLater)],
 )
 def test_the_status_decides_the_outcome(ctx: FakeContext, site: Site, status: int, outcome: type[Outcome]) -> None:
     with pytest.raises(outcome):

@@ -169,7 +169,8 @@ def test_errors_hold_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 STATUSES = {
-    200: requests.Response, 204: requests.Response, 304: requests.Response, 401: Halt, 403: ItemFailed, 404: ItemFailed,
+    200: requests.Response, 204: requests.Response, 304: requests.Response,
+    401: ItemFailed, 403: ItemFailed, 404: ItemFailed,
     408: RetryLater, 410: ItemFailed, 425: RetryLater, 429: SourceBlocked, 451: ItemFailed, 500: RetryLater,
     503: RetryLater,
 }  # fmt: skip
@@ -220,3 +221,12 @@ def test_every_fault_of_the_world_has_a_bounded_clear_outcome(world: Any) -> Non
         session = hasty if kind in ("hang", "trickle") else patient
         assert isinstance(outcome(session, f"{world.url}/fault/{kind}"), kinds), kind
         assert time.monotonic() - started < 15
+
+
+def test_a_refused_credential_halts_and_a_page_that_wants_one_does_not() -> None:
+    answer = requests.Response()
+    answer.status_code, answer.url = 401, "https://example.org/"
+    for headers, outcome in (({}, ItemFailed), ({"X-Finnhub-Token": "t"}, Halt)):
+        answer.request = requests.Request("GET", answer.url, headers=headers).prepare()
+        with pytest.raises(outcome):
+            check(answer)

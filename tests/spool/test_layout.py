@@ -122,7 +122,7 @@ def test_what_is_no_directory_is_refused_in_one_line(tmp_path: Path, make: Calla
 
 def test_opening_makes_rivuss_own_folders_and_no_other(tmp_path: Path) -> None:
     spool = open_spool(str(tmp_path))
-    assert sorted(os.listdir(tmp_path)) == ["_journal", "_limits", "_owners", "_rejected"]
+    assert sorted(os.listdir(tmp_path)) == ["_journal", "_limits", "_owners", "_rejected", "_verdicts"]
     assert open_spool(str(tmp_path)) == spool
 
 
