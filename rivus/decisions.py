@@ -89,9 +89,9 @@ def _told(spool: Spool, place: str, attempt: Json) -> Iterator[str]:
     now = judged(spool, attempt, time.time())
     yield f"{place} attempt {attempt.get('n')}, {attempt.get('ended')}: {attempt.get('type')}: {attempt.get('reason')}"
     yield f"  group {attempt.get('fingerprint')}, handler {attempt.get('handler')}"
-    decided = f"{attempt.get('class')} -> {attempt.get('action')} by {attempt.get('rule')}"
+    decided = f"{attempt.get('class')} -> {attempt.get('action')} ({attempt.get('rule')})"
     yield f"  decided: {decided}: {attempt.get('outcome')}"
-    yield f"  today: {now.cls} -> {now.action} by {now.rule}: {now.why}"
+    yield f"  today: {now.cls} -> {now.action} ({now.rule}): {now.why}"
 
 
 def changes(spool: Spool) -> Iterator[Json]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Container, Iterable, Iterator
+from typing import TYPE_CHECKING, Protocol
 
 from rivus.model.decide import FOREVER
 from rivus.model.item import Ticket, file_name, is_ticket, ticket_of
@@ -18,6 +18,15 @@ from rivus.spool.reader import Unreadable, read_document
 
 if TYPE_CHECKING:
     from rivus.config.schema import Job
+
+
+class Address(Protocol):
+    """What names an item."""
+
+    @property
+    def job(self) -> str: ...
+    @property
+    def key(self) -> str: ...
 
 
 def counts(spool: Spool, job: str, stages: list[str]) -> dict[str, dict[str, int]]:
@@ -81,6 +90,20 @@ def _part(whole: object, name: str) -> str:
     """A field as text; "" if there is none, whatever somebody has written there."""
     value = whole.get(name) if isinstance(whole, dict) else None
     return "" if value is None else str(value)
+
+
+def ready_now(spool: Spool, jobs: Iterable[str], stage: str) -> Iterator[Json]:
+    """What is ready in a stage of these jobs: job, key, stage and state of each."""
+    for job in jobs:
+        for line in listing(spool, job, stage, Box.READY):
+            yield {name: line[name] for name in ("job", "key", "stage", "state")}
+
+
+def asked_now(spool: Spool, jobs: Container[str], stage: str, asked: Iterable[Address]) -> Iterator[Json]:
+    """Where the items are that were asked for; state None: nowhere."""
+    for one in asked:
+        place = spool.where(one.job, stage, file_name(one.key)) if one.job in jobs else None
+        yield {"job": one.job, "key": one.key, "stage": stage, "state": str(place[0]) if place else None}
 
 
 def item(spool: Spool, name: str, stages: list[str], key: str) -> Json | None:

@@ -15,7 +15,7 @@ from rivus.crew import Active, Crew
 from rivus.failing import reopened, settle
 from rivus.limits import Permit, Postponed
 from rivus.model.decide import DONE, FOREVER, SKIPPED, Decision
-from rivus.model.outcome import Halt, Json, Outcome, Skip
+from rivus.model.outcome import Halt, ItemFailed, Json, Outcome, Skip
 from rivus.model.times import utc
 from rivus.spool import streak
 from rivus.spool.desk import Claim, Desk, Young
@@ -180,7 +180,10 @@ class StageRun:
                 return True
             except ValueError as refused:
                 error = attempts.BadOutput(str(refused))
-        settle(self, claim, result, error)
+        try:
+            settle(self, claim, result, error)
+        except ValueError as refused:  # what is known of the failure cannot be written down
+            settle(self, claim, result, ItemFailed(f"its failure cannot be recorded: {refused}"))
         return False
 
     def _finish(self, claim: Claim, result: attempts.Result) -> None:

@@ -18,7 +18,7 @@ from rivus.spool.layout import Spool
 if TYPE_CHECKING:
     from rivus.config.load import Jobs
 
-__all__ = ["Finding", "checkup"]
+__all__ = ["Finding", "checkup", "resting"]
 
 Check = Callable[[Visit], Iterator[Finding]]
 RESTS: tuple[Check, ...] = (rests.paused_jobs, rests.resting_sources)
@@ -36,8 +36,13 @@ def checkup(spool: Spool, jobs: Jobs, folder: Path, now: float) -> list[Finding]
     """
     visit = Visit(spool, jobs, folder, now)
     found = [finding for check in CHECKS for finding in _made(check, visit)]
-    resting = [finding for check in RESTS for finding in _made(check, visit)]
-    return [*resting, *sorted(found, key=lambda finding: not finding.grave)]
+    return [*resting(spool, jobs, folder, now), *sorted(found, key=lambda finding: not finding.grave)]
+
+
+def resting(spool: Spool, jobs: Jobs, folder: Path, now: float) -> list[Finding]:
+    """Only what rests: paused jobs and parked sources, each with its cause and what ends it."""
+    visit = Visit(spool, jobs, folder, now)
+    return [finding for check in RESTS for finding in _made(check, visit)]
 
 
 def _made(check: Check, visit: Visit) -> list[Finding]:

@@ -48,10 +48,11 @@ class House:
     allow_network: bool
     broken: int = 0
 
-    def spool(self) -> Spool:
+    def spool(self, look: bool = False) -> Spool:
+        """The spool; `look`: for a command that changes nothing, and so needs no right to."""
         from rivus.spool.layout import open_spool
 
-        return open_spool(str(self.spool_folder), test=self.test, allow_network=self.allow_network)
+        return open_spool(str(self.spool_folder), test=self.test, allow_network=self.allow_network, look=look)
 
     def job(self, name: str) -> Job:
         """One job, read alone. Raises BadConfig."""

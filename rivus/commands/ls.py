@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,7 @@ from rivus.model.states import BOXES, Box
 from rivus.talk import plain
 
 if TYPE_CHECKING:
+    from rivus.config import Jobs
     from rivus.spool.layout import Spool
 
 EXIT_CODES = OK | FAULTS
@@ -28,10 +30,12 @@ def command(house: House, what: str | None, as_json: bool) -> int:
     JOB/KEY, box, and why it is there; with a BOX, only those in it."""
     from rivus.look import overview
 
-    spool = house.spool()
-    jobs = house.jobs().jobs
+    spool, all_jobs = house.spool(look=True), house.jobs()
+    jobs = all_jobs.jobs
     if what and ":" in what:
         return _list(spool, what, as_json)
+    if not what and not as_json:
+        _tell_rests(house, spool, all_jobs)
     shown = [what] if what else sorted({*spool.jobs(), *jobs})
     for name in shown:
         if name not in jobs and name not in spool.jobs():
@@ -39,6 +43,14 @@ def command(house: House, what: str | None, as_json: bool) -> int:
         view = overview(spool, name, jobs.get(name))
         click.echo(json.dumps(view) if as_json else _table(view))
     return house.broken
+
+
+def _tell_rests(house: House, spool: Spool, jobs: Jobs) -> None:
+    """What is paused or parked stands above everything else, with its cause and the command that ends it."""
+    from rivus.checkup import resting
+
+    for finding in resting(spool, jobs, house.jobs_folder, time.time()):
+        click.echo(f"! {plain(finding.what)}\n    {finding.mend}")
 
 
 def _table(view: dict[str, Any]) -> str:

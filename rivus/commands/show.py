@@ -26,7 +26,7 @@ def command(house: House, addresses: tuple[str, ...], as_json: bool) -> int:
     from rivus.errors import BadConfig
     from rivus.look import item, stages_of
 
-    spool = house.spool()
+    spool = house.spool(look=True)
     for text in addresses:
         asked = parse_address(text)
         try:

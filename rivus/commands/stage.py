@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,7 @@ from rivus.commands.duration import DURATION
 from rivus.commands.frame import FAULTS, OK, House, house, run, version
 from rivus.commands.items import Asked, Lines, asked_for, stdin_lines
 from rivus.errors import BadConfig
-from rivus.spool.layout import may_run, names
+from rivus.spool.layout import may_run
 from rivus.talk import say
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def command(
     if not jobs and not house.broken:
         raise BadConfig(f"{job} has no stage {name!r}" if colon else f"no job has a stage {name!r}")
     if dry_run:
-        return _preview(spool, jobs, name)
+        return _preview(spool, jobs, name, asked, most)
     if house.broken and colon:
         return _shelve(spool, job, name) or house.broken
     if asked is None and not any(may_run(spool, one, name, linger) for one in jobs):
@@ -88,12 +89,15 @@ def _shelve(spool: Spool, job: str, stage: str) -> int:
     return 0
 
 
-def _preview(spool: Spool, jobs: dict[str, Job], stage: str) -> int:
-    from rivus.model.states import Box
+def _preview(spool: Spool, jobs: dict[str, Job], stage: str, asked: Iterator[Asked] | None, most: int | None) -> int:
+    """Prints what would be run, as JSON Lines: what is ready, or where the items are that were asked for."""
+    from rivus.commands.frame import Printer
+    from rivus.look import asked_now, ready_now
 
-    for job in jobs:
-        for name in names(spool.box(job, stage, Box.READY)):
-            click.echo(f"{job}:{stage} {name.removesuffix('.json')}")
+    print_line = Printer(lambda: None)
+    lines = ready_now(spool, jobs, stage) if asked is None else asked_now(spool, jobs, stage, asked)
+    for line in islice(lines, most):
+        print_line(line)
     return 0
 
 

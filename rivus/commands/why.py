@@ -59,7 +59,7 @@ def _look(house: House) -> Evidence:
     from rivus.evidence import Evidence
     from rivus.limits import Limits
 
-    spool, jobs = house.spool(), house.jobs()
+    spool, jobs = house.spool(look=True), house.jobs()
     return Evidence(spool, jobs, Limits(Path(spool.limits), jobs.limits), time.time())
 
 

@@ -88,7 +88,12 @@ def failure_from_record(row: Mapping[str, Any]) -> Failure:
 
 def qualified(kind: type) -> str:
     """`module.Name`; only `Name` for Python's own errors and for outcomes, as they stand in records."""
-    return kind.__qualname__ if kind.__module__ in _PLAIN else f"{kind.__module__}.{kind.__qualname__}"
+    return kind.__qualname__ if kind.__module__ in _PLAIN else f"{_module(kind.__module__)}.{kind.__qualname__}"
+
+
+def _module(name: str) -> str:
+    """The name by which jobs name a module beside them: a record must not depend on where that folder is."""
+    return name.rpartition("/")[2].removesuffix("%2Epy") if name.startswith("jobs_d:") else name
 
 
 def _known_bases(name: str) -> tuple[str, ...]:
@@ -195,7 +200,7 @@ def _frame(traceback: TracebackType | None) -> str | None:
         if traceback is None:
             break
         code, module = traceback.tb_frame.f_code, traceback.tb_frame.f_globals.get("__name__", "?")
-        last = f"{module}:{'.'.join(part for part in code.co_qualname.split('.') if part[0] != '<')}"
+        last = f"{_module(module)}:{'.'.join(part for part in code.co_qualname.split('.') if part[0] != '<')}"
         own = own if _is_library(module, code.co_filename) else last
         traceback = traceback.tb_next
     return own or last

@@ -21,10 +21,13 @@ from rivus.spool.journal import record
 from rivus.spool.layout import Spool, names
 from rivus.spool.owners import Owner
 from rivus.spool.publish import adopt, twin
-from rivus.spool.reader import Unreadable, dump, read_document
+from rivus.spool.reader import MAX_BYTES, Unreadable, dump, read_document
 from rivus.spool.recover import YOUNG
 from rivus.spool.rejected import reject
 from rivus.spool.release import release
+
+RESERVE = 1 << 20
+"""Bytes by which a ticket must be smaller than a document may be: for the records of its attempts."""
 
 
 class Young(Exception):
@@ -67,7 +70,7 @@ class Desk:
         if not atomic.rename(f"{self._ready}/{name}", path):
             return None
         try:
-            claim = self._admit(path, name, read_document(path, time.time()))
+            claim = self._admit(path, name, read_document(path, time.time(), MAX_BYTES - RESERVE))
         except Unreadable as error:
             if 0 <= error.age < YOUNG:
                 atomic.rename(path, f"{self._ready}/{name}")

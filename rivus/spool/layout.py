@@ -113,9 +113,9 @@ class Spool:
                 atomic.make_folder(self.box(plan.job, stage, box))
 
 
-def open_spool(root: str, *, test: bool = False, allow_network: bool = False) -> Spool:
-    """The spool in the directory `root`, with rivus's own folders made; `test`: the one in its `_test`, which
-    shares the limits. Raises BadConfig: not a directory, or on a network file system."""
+def open_spool(root: str, *, test: bool = False, allow_network: bool = False, look: bool = False) -> Spool:
+    """The spool in the directory `root`, with rivus's own folders made, unless it is only to `look` at; `test`: the
+    one in its `_test`, which shares the limits. Raises BadConfig: not a directory, or on a network file system."""
     root = os.path.abspath(root)
     if not os.path.isdir(root):
         raise BadConfig(f"{root}: no such directory; make it, or name the spool with --spool or RIVUS_SPOOL")
@@ -125,12 +125,9 @@ def open_spool(root: str, *, test: bool = False, allow_network: bool = False) ->
             "(--allow-network-fs to use it all the same)"
         )
     limits = f"{root}/_limits"
-    atomic.make_folder(limits)
-    if test:
-        root = f"{root}/_test"
-        atomic.make_folder(root)
+    root = f"{root}/_test" if test else root
     spool = Spool(root, limits)
-    for folder in (spool.owners, spool.journal, spool.rejected, spool.verdicts):
+    for folder in () if look else (limits, root, spool.owners, spool.journal, spool.rejected, spool.verdicts):
         atomic.make_folder(folder)
     return spool
 

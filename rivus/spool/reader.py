@@ -27,19 +27,19 @@ class Unreadable(Exception):
         self.age = age
 
 
-def read_document(path: str, now: float | None = None) -> Json:
+def read_document(path: str, now: float | None = None, most: int = MAX_BYTES) -> Json:
     """The JSON object in the file. Raises Unreadable, FileNotFoundError.
 
-    now: for the age of what does not parse; None leaves it infinite.
+    now: for the age of what does not parse; None leaves it infinite. most: bytes that are read at the most.
     """
-    raw, modified = _read_bytes(path)
+    raw, modified = _read_bytes(path, most)
     try:
         return parse_object(raw)
     except ValueError as error:
         raise Unreadable(str(error), math.inf if now is None else now - modified) from None
 
 
-def _read_bytes(path: str) -> tuple[bytes, float]:
+def _read_bytes(path: str, most: int) -> tuple[bytes, float]:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except FileNotFoundError:
@@ -50,14 +50,14 @@ def _read_bytes(path: str) -> tuple[bytes, float]:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             raise Unreadable("not a regular file")
-        if status.st_size > MAX_BYTES:
-            raise Unreadable(f"{status.st_size} bytes, more than {MAX_BYTES}")
+        if status.st_size > most:
+            raise Unreadable(f"{status.st_size} bytes, more than {most}")
         parts, size = [], 0
         while part := os.read(handle, max(status.st_size + 1, PIECE)):
             parts.append(part)
             size += len(part)
-            if size > MAX_BYTES:
-                raise Unreadable(f"grows beyond {MAX_BYTES} bytes")
+            if size > most:
+                raise Unreadable(f"grows beyond {most} bytes")
         return b"".join(parts), status.st_mtime
     finally:
         os.close(handle)

@@ -77,7 +77,11 @@ def test_a_dry_run_prints_what_would_run_and_changes_nothing(chain: House) -> No
     chain.run("rivus-stage", "fetch", "--limit", "1")
     before = tree(chain.root)
     [left] = chain.box("demo", "fetch", "ready")
-    assert chain.run("rivus-stage", "fetch", "--dry-run").out == f"demo:fetch {left.removesuffix('.json')}\n"
+    key = left.removesuffix(".json").replace("%2F", "/")
+    line = {"job": "demo", "key": key, "stage": "fetch", "state": "ready"}
+    assert chain.run("rivus-stage", "fetch", "--dry-run").lines == [line]
+    asked = chain.run("rivus-stage", "demo:score", "--dry-run", stdin=json.dumps({"job": "demo", "key": key}))
+    assert asked.lines == [{**line, "stage": "score", "state": "wait"}]
     assert chain.run("rivus-stage", "demo:score", "--dry-run").out == ""
     assert tree(chain.root) == before
 

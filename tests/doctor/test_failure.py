@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from rivus.doctor.failure import Failure, failure_from_record, failure_of
+from rivus.doctor.fingerprint import fingerprint
 from rivus.model.outcome import RetryLater, SourceBlocked
 
 
@@ -230,3 +231,18 @@ def test_a_record_may_lack_everything_or_hold_anything() -> None:
 
 def test_the_status_that_a_record_gives_is_believed() -> None:
     assert failure_from_record({"message": "HTTP Error 403: Forbidden", "status": 429}).status == 429
+
+
+def test_a_record_does_not_depend_on_where_the_jobs_are() -> None:
+    def raised_in(folder: str) -> Failure:
+        space = {"__name__": f"jobs_d:/{folder}/my%2Epy"}
+        exec("class Odd(Exception): pass\ndef go(): raise Odd('x')", space)
+        try:
+            space["go"]()  # type: ignore[operator]
+        except Exception as error:
+            return failure_of(error, "my.go")
+        raise AssertionError
+
+    one, other = raised_in("srv/jobs%2Ed"), raised_in("home/me/jobs%2Ed")
+    assert (one.error_type, one.frame) == ("my.Odd", "my:go")
+    assert fingerprint(one) == fingerprint(other)
