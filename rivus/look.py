@@ -92,6 +92,13 @@ def _part(whole: object, name: str) -> str:
     return "" if value is None else str(value)
 
 
+def something_rests(spool: Spool) -> bool:
+    """Whether any job may be paused or any source parked, or a limit's state is odd: a look at names only."""
+    if any(os.path.lexists(spool.pause(job)) for job in spool.jobs()):
+        return True
+    return any(os.path.lexists(f"{spool.limits}/{limit}/parked.json") for limit in names(spool.limits))
+
+
 def ready_now(spool: Spool, jobs: Iterable[str], stage: str) -> Iterator[Json]:
     """What is ready in a stage of these jobs: job, key, stage and state of each."""
     for job in jobs:

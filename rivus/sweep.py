@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rivus.errors import RivusError
-from rivus.limits import Limits
 from rivus.model.decide import FOREVER
 from rivus.model.states import Box
 from rivus.spool.layout import Spool, names
@@ -40,7 +39,7 @@ def sweep(spool: Spool, jobs: Mapping[str, Job], me: Owner) -> dict[str, int]:
             counts["recovered"] += recover(spool, name, stage, me, plan, limit)
             if not paused(spool, name):
                 counts["woken"] += wake(spool, name, stage, time.time())[0]
-                if job and known and not _parked(spool, job, stage):
+                if job and known and any(names(spool.box(name, stage, Box.LATER))) and not _parked(spool, job, stage):
                     counts["woken"] += wake_parked(spool, name, stage, FOREVER)
         if job:
             spool.prepare(job.plan)
@@ -54,6 +53,8 @@ def _parked(spool: Spool, job: Job, stage: str) -> bool:
     limit = job.stages[stage].limit
     if limit is None:
         return False
+    from rivus.limits import Limits
+
     try:
         return Limits(Path(spool.limits), job.limits).parked(limit, time.time()) is not None
     except RivusError:

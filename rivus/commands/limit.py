@@ -41,7 +41,7 @@ def command(house: House, verb: str, name: str | None, duration: float | None, w
     """
     from rivus.limits import Limits
 
-    jobs, spool = house.jobs(), house.spool()
+    jobs, spool = house.jobs(), house.spool(look=verb == "show")
     limits = Limits(Path(spool.limits), jobs.limits)
     if verb == "show":
         for one in [name] if name else sorted(jobs.limits):

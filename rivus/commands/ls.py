@@ -47,6 +47,10 @@ def command(house: House, what: str | None, as_json: bool) -> int:
 
 def _tell_rests(house: House, spool: Spool, jobs: Jobs) -> None:
     """What is paused or parked stands above everything else, with its cause and the command that ends it."""
+    from rivus.look import something_rests
+
+    if not something_rests(spool):
+        return
     from rivus.checkup import resting
 
     for finding in resting(spool, jobs, house.jobs_folder, time.time()):
