@@ -24,7 +24,8 @@ test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n 2 -m 'not torture'
 
 torture: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -m torture
+	$(BIN)/python -m pytest -n 2 -m torture
+	$(BIN)/python -m pytest --hypothesis-profile=torture --timeout=3000 tests/spool/test_machine.py
 
 bench: $(VENV)/run.stamp
 	$(BIN)/python -m tests.bench
