@@ -27,6 +27,9 @@ class Route:
     def __init__(self, crew: Crew, jobs: Mapping[str, Job], asked: Iterator[Asked], lines: Lines | None) -> None:
         self._crew, self._jobs, self._asked, self._lines = crew, jobs, asked, lines
         self._queues: dict[str, queue.SimpleQueue[str | None]] = {name: queue.SimpleQueue() for name in jobs}
+
+    def start(self) -> None:
+        """Begins to read; the stages that are asked, and with them their directories, must be there."""
         threading.Thread(target=self._read, name="stdin", daemon=True).start()
 
     def names(self, job: str) -> Iterator[str]:
@@ -39,6 +42,8 @@ class Route:
         try:
             for one in self._asked:
                 self._hand_on(one)
+        except BaseException as error:  # noqa: BLE001 - the thread that drains raises it
+            self._crew.fault = self._crew.fault or error
         finally:
             for waiting in self._queues.values():
                 waiting.put(None)

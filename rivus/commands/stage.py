@@ -73,6 +73,8 @@ def _work(
                 AskedRun(crew, one, one.stages[stage], route.names(one.name))
             else:
                 StageRun(crew, one, one.stages[stage])
+        if route:
+            route.start()
 
     with Owner(spool) as owner:
         return work(spool, owner, jobs.values(), linger, most, man, again=asked is None)

@@ -133,3 +133,10 @@ def test_two_stages_at_once_run_each_item_once(chain: House) -> None:
     assert sorted(printed) == sorted(f"i{number}" for number in range(60))
 
 
+
+
+def test_what_breaks_while_items_are_read_is_the_commands_failure(chain: House) -> None:
+    (chain.root / "spool/demo/discover/.lock").mkdir(parents=True)
+    done = chain.run("rivus-stage", "demo:fetch", stdin='{"id": "a"}', code=1)
+    assert ".lock" in done.err
+    assert "Traceback" not in done.err
