@@ -33,7 +33,7 @@ def decide_about(spool: Spool, group: Group, row: Move, why: str, action: str) -
     if action:
         last = group.latest.attempt
         verdict = Verdict(
-            cls=FailureClass(last.get("class", FailureClass.UNKNOWN)),
+            cls=_class(last.get("class")),
             action=Action(action),
             why=why,
             handler=str(last.get("handler", "")),
@@ -43,6 +43,11 @@ def decide_about(spool: Spool, group: Group, row: Move, why: str, action: str) -
         write_verdict(spool, group.fingerprint, verdict)
     moved = [move(spool, case.job, case.stage, case.name, row, why=why, by="doctor") for case in group.cases]
     return sum(1 for box in moved if box)
+
+
+def _class(recorded: object) -> FailureClass:
+    known = recorded if isinstance(recorded, str) and recorded in set(FailureClass) else FailureClass.UNKNOWN
+    return FailureClass(known)
 
 
 def write_verdict(spool: Spool, fingerprint: str, verdict: Verdict) -> None:

@@ -89,7 +89,6 @@ def test_a_decision_for_good_is_kept_with_its_example(spool: Spool) -> None:
     assert (kept.by, kept.handler, kept.expires) == ("person", "steps.fetch", None)
 
 
-@pytest.mark.xfail(strict=True, reason="a class that is none ends decide_about with a ValueError")
 @pytest.mark.parametrize("hostile", ["sick", None, 7])
 def test_a_ticket_with_a_class_that_is_none_can_be_held_for_good(spool: Spool, hostile: Any) -> None:
     put(spool, "a", recorded(ValueError("odd")) | {"class": hostile})

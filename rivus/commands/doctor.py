@@ -61,7 +61,8 @@ def _line(view: dict[str, object]) -> str:
     assert isinstance(items, list)
     some = " ".join(map(plain, items[:3])) + (f" and {len(items) - 3} more" if len(items) > 3 else "")
     head = f"{view['group']}  {view['count']} x {view['class']} -> {view['action']}  {view['boxes']}"
-    return f"{head}\n    {plain(str(view['example']))[:160]}\n    {view['first']} to {view['last']}: {some}"
+    when = plain(f"{view['first']} to {view['last']}")
+    return f"{plain(head)}\n    {plain(str(view['example']))[:160]}\n    {when}: {some}"
 
 
 @command.command("retry")

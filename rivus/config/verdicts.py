@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from msgspec import Meta, Struct, field, structs
 
 from rivus.config.convert import Seconds, convert
@@ -18,7 +17,8 @@ from rivus.model.diagnosis import Action, Diagnosis, FailureClass
 from rivus.model.quantity import format_duration
 from rivus.model.times import epoch, utc
 
-Line = Annotated[str, Meta(max_length=2000)]
+LONGEST = 2000
+Line = Annotated[str, Meta(max_length=LONGEST)]
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -59,14 +59,19 @@ def read_verdict(folder: str, fingerprint: str, now: float) -> Verdict | None:
 
 
 def render_verdict(verdict: Verdict) -> bytes:
-    """A verdict as it stands in a file."""
+    """A verdict as it stands in a file: texts in double quotes, cut, and what is not printable escaped."""
     values = {name: value for name, value in structs.asdict(verdict).items() if value not in (None, "")}
     values["written"] = verdict.written or utc(time.time())
+    lines = [f"class: {verdict.cls}", f"action: {verdict.action}"]
     if verdict.after is not None:
-        values["after"] = format_duration(verdict.after)
-    named = {"class" if name == "cls" else name: _plain(value) for name, value in values.items()}
-    return yaml.safe_dump(named, sort_keys=False, allow_unicode=True, width=100).encode()
+        lines.append(f"after: {format_duration(verdict.after)}")
+    rest = {name: value for name, value in values.items() if name not in ("cls", "action", "after")}
+    lines += [f"{name}: {_written(value)}" for name, value in rest.items()]
+    return ("\n".join(lines) + "\n").encode(errors="replace")
 
 
-def _plain(value: object) -> object:
-    return str(value) if isinstance(value, str) else value
+def _written(value: object) -> str:
+    if not isinstance(value, str):
+        return str(value)
+    text = value[:LONGEST].replace("\0", "?").encode(errors="replace").decode()  # no reader takes a NUL
+    return '"' + "".join(one if one.isprintable() and one not in '"\\' else f"\\U{ord(one):08X}" for one in text) + '"'

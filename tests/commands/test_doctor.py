@@ -168,7 +168,6 @@ def test_diagnose_without_a_model_changes_nothing(demo: House) -> None:
     assert files(demo.root / "spool") == before
 
 
-@pytest.mark.xfail(strict=True, reason="_line prints class, action and times as they stand in the ticket")
 def test_a_ticket_moves_nobodys_cursor(ill: House) -> None:
     forge(ill, "x", **{"fingerprint": "abc0000000000000", "class": "\x1b[2J", "action": "\x1b[31m", "ended": "\x1b]0;"})
     assert "\x1b" not in ill.run("rivus-doctor", "failures").out

@@ -87,16 +87,14 @@ def test_any_text_is_read_as_it_was_written(tmp_path_factory: pytest.TempPathFac
     assert (verdict.why, verdict.example) == (text, text)
 
 
-@pytest.mark.xfail(strict=True, reason="render_verdict writes it without quotes, or as it cannot be read")
 @pytest.mark.parametrize("text", ["1e3", "1.5E5", "0o17", "a NUL: \0"])
-def test_a_number_of_other_readers_and_a_nul_are_read_as_it_was_written(tmp_path: Path, text: str) -> None:
+def test_a_number_of_other_readers_is_read_as_it_was_written_and_a_nul_as_a_mark(tmp_path: Path, text: str) -> None:
     write(tmp_path, render_verdict(Verdict(cls=FailureClass.AUTH, action=Action.FAIL_ITEM, example=text)))
     verdict = read(tmp_path)
     assert verdict is not None
-    assert verdict.example == text
+    assert verdict.example == text.replace("\0", "?")
 
 
-@pytest.mark.xfail(strict=True, reason="render_verdict does not cut what read_verdict refuses")
 def test_a_long_reason_is_written_so_that_it_can_be_read(tmp_path: Path) -> None:
     write(tmp_path, render_verdict(Verdict(cls=FailureClass.AUTH, action=Action.FAIL_ITEM, why="x" * 2001)))
     assert read(tmp_path) is not None
