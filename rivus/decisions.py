@@ -30,6 +30,8 @@ DAY = 86400.0
 def decide_about(spool: Spool, group: Group, row: Move, why: str, action: str) -> int:
     """Makes the move for every item of the group; with an `action`, that is the verdict on its kind from now on.
     Gives how many were moved."""
+    if action and not FINGERPRINT.fullmatch(group.fingerprint):
+        raise BadInput(f"{group.fingerprint}: these failures have no kind that a verdict could be about")
     if action:
         last = group.latest.attempt
         verdict = Verdict(

@@ -96,7 +96,7 @@ def groups(spool: Spool, jobs: Iterable[str] | None = None) -> list[Group]:
 
 def group_of(spool: Spool, start: str) -> Group:
     """The one group whose fingerprint begins with `start`. Raises BadInput."""
-    fitting = [group for group in groups(spool) if group.fingerprint.startswith(start)]
+    fitting = [group for group in groups(spool) if start and group.fingerprint.startswith(start)]
     if len(fitting) != 1:
         raise BadInput(
             f"{start}: {'no such group' if not fitting else 'several groups begin so'}; see rivus-doctor failures"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rivus.commands.frame import FAULTS, OK, House, house, run, version
+from rivus.errors import BadInput
 from rivus.talk import plain
 
 if TYPE_CHECKING:
@@ -50,7 +51,10 @@ def failures(house: House, job: str | None, as_json: bool) -> int:
     """Lists what has failed, is held, or waits after a failure (of JOB), in groups: one outage is one line."""
     from rivus.failures import groups
 
-    for group in groups(house.spool(), [job] if job else None):
+    spool = house.spool()
+    if job and job not in spool.jobs() and job not in house.jobs().jobs:
+        raise BadInput(f"{job}: no such job")
+    for group in groups(spool, [job] if job else None):
         view = group.to_json()
         click.echo(json.dumps(view, ensure_ascii=False) if as_json else _line(view))
     return 0

@@ -11,6 +11,8 @@ from rivus.doctor.fingerprint import fingerprint
 from rivus.model.diagnosis import Diagnosis
 from rivus.model.outcome import Json
 
+LONGEST = 4096
+"""Characters of a recorded reason that are judged: a ticket is anybody's to drop in."""
 _FACTS = ("status", "retry_after", "until", "errno", "exit_code", "frame")
 
 
@@ -45,6 +47,6 @@ def recalled(attempt: Json) -> Failure:
         str(attempt.get("handler", "")),
         str(attempt.get("type", "")),
         tuple(map(str, kinds)) if isinstance(kinds, list) else (),
-        str(attempt.get("reason", "")),
+        str(attempt.get("reason", ""))[:LONGEST],
         **rest,
     )

@@ -168,6 +168,11 @@ def test_diagnose_without_a_model_changes_nothing(demo: House) -> None:
     assert files(demo.root / "spool") == before
 
 
+def test_no_name_is_not_every_group_and_no_job_is_not_a_healthy_one(ill: House) -> None:
+    assert "no such group" in ill.run("rivus-doctor", "retry", "", code=65).err
+    assert "no such job" in ill.run("rivus-doctor", "failures", "nowhere", code=65).err
+
+
 def test_a_ticket_moves_nobodys_cursor(ill: House) -> None:
     forge(ill, "x", **{"fingerprint": "abc0000000000000", "class": "\x1b[2J", "action": "\x1b[31m", "ended": "\x1b]0;"})
     assert "\x1b" not in ill.run("rivus-doctor", "failures").out
