@@ -18,11 +18,11 @@ from typing import Any
 
 import pytest
 
-from rivus.check import check
 from rivus.demo.report import finished, report
 from rivus.demo.server import FOLDER, Site
 from rivus.model.outcome import Skip
 from rivus.plugins import find
+from rivus.tell.check import check
 
 ROOT = Path(__file__).resolve().parent.parent
 CHANNEL = json.loads((FOLDER / "channel.json").read_text("utf-8"))

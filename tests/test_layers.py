@@ -15,11 +15,13 @@ FILES = sorted((ROOT / "rivus").rglob("*.py"))
 LEVELS = {"commands": 4, "sources": 2, "handlers": 2, "doctor": 2, "model": 0, "errors": 0, "rivus": 0}
 LEVELS |= dict.fromkeys(["net", "spool", "limits", "config", "locks", "secrets", "talk", "programs"], 1)
 MACHINERY = 3
-"""The level of all other modules: run, crew, discover, sweep …"""
+"""The level of all other modules and rooms: work, tell …"""
 NEVER = {
-    "sources": {"spool", "limits", "run", "config"},
-    "handlers": {"spool", "limits", "run", "config"},
-    "doctor": {"spool", "limits", "run"},
+    "sources": {"spool", "limits", "work", "config"},
+    "handlers": {"spool", "limits", "work", "config"},
+    "doctor": {"spool", "limits", "work"},
+    "work": {"tell"},
+    "tell": {"work"},
 }
 DOORS = {
     "click": {"commands"}, "jsonlines": {"commands", "sources"}, "yaml": {"config"}, "msgspec": {"config"},

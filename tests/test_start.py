@@ -15,7 +15,7 @@ HEAVY = {
     "requests", "urllib3", "yt_dlp", "feedparser", "selectolax", "protego", "datasette", "asyncio", "jsonlines",
     "multiprocessing", "http", "email", "sqlite3", "hypothesis", "pytest", "subprocess", "charset_normalizer",
 }  # fmt: skip
-LATER = {"yaml", "msgspec", "filelock", "logging", "rivus.run", "rivus.discover"}
+LATER = {"yaml", "msgspec", "filelock", "logging", "rivus.work.run", "rivus.work.discover"}
 """What only a command that does something needs."""
 JOB = """
 discover: {strategy: files, glob: "in/*"}

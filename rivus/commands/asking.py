@@ -15,7 +15,7 @@ from rivus.talk import say
 
 if TYPE_CHECKING:
     from rivus.config.schema import Job
-    from rivus.crew import Crew
+    from rivus.work.crew import Crew
 
 
 class Route:

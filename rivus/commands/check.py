@@ -20,7 +20,7 @@ def command(house: House, as_json: bool) -> int:
     """Reads all of jobs.d and names every problem as `file:line:col: path: what`. Runs nothing, asks no network."""
     from dataclasses import asdict
 
-    from rivus.check import check
+    from rivus.tell.check import check
 
     if not house.jobs_folder.is_dir():
         raise BadConfig(f"{house.jobs_folder}: no such directory; name the jobs with --jobs or RIVUS_JOBS")

@@ -14,9 +14,9 @@ from rivus.errors import TryAgain
 
 if TYPE_CHECKING:
     from rivus.config.schema import Job
-    from rivus.crew import Crew
     from rivus.spool.layout import Spool
     from rivus.spool.owners import Owner
+    from rivus.work.crew import Crew
 
 
 class Progress:
@@ -53,9 +53,9 @@ def work(
     before: what happens once signals stop the crew and before it drains. again: begin the command anew, in this
     process, when a handler hung; without it that ends in TryAgain.
     """
-    from rivus.crew import Crew
-    from rivus.hooks import drain, fire
     from rivus.limits import Limits
+    from rivus.work.crew import Crew
+    from rivus.work.hooks import drain, fire
 
     definitions = {name: limit for job in jobs for name, limit in job.limits.items()}
     crew = Crew(spool, owner, Limits(Path(spool.limits), definitions), lambda line: None, linger, most)

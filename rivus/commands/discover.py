@@ -21,9 +21,9 @@ EXIT_CODES = OK | FAULTS
 @house
 def command(house: House, jobs: tuple[str, ...], most: int | None, dry_run: bool) -> int:
     """Looks at the source of each JOB (default: all), publishes what is new and prints it as JSON Lines."""
-    from rivus.discover import Discovery
     from rivus.limits import Limits
     from rivus.spool.owners import Owner
+    from rivus.work.discover import Discovery
 
     spool = house.spool()
     stopped: list[bool] = []

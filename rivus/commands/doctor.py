@@ -31,8 +31,8 @@ def command(house: House, fsck: bool, as_json: bool) -> int:
     context.obj = house
     if context.invoked_subcommand:
         return 0
-    from rivus.checkup import checkup
-    from rivus.fsck import fsck as check_files
+    from rivus.tell.checkup import checkup
+    from rivus.tell.fsck import fsck as check_files
 
     spool, jobs = house.spool(), house.jobs()
     findings = checkup(spool, jobs, house.jobs_folder, time.time())
@@ -49,7 +49,7 @@ def command(house: House, fsck: bool, as_json: bool) -> int:
 @click.pass_obj
 def failures(house: House, job: str | None, as_json: bool) -> int:
     """Lists what has failed, is held, or waits after a failure (of JOB), in groups: one outage is one line."""
-    from rivus.failures import groups
+    from rivus.tell.failures import groups
 
     spool = house.spool()
     if job and job not in spool.jobs() and job not in house.jobs().jobs:
@@ -105,8 +105,8 @@ def fail(house: House, group: str, why: str, always: bool) -> int:
 
 
 def _move_all(house: House, start: str, row: Move, why: str, verdict: str = "") -> int:
-    from rivus.decisions import decide_about
-    from rivus.failures import group_of
+    from rivus.tell.decisions import decide_about
+    from rivus.tell.failures import group_of
 
     spool = house.spool()
     group = group_of(spool, start)
@@ -120,7 +120,7 @@ def _move_all(house: House, start: str, row: Move, why: str, verdict: str = "") 
 def explain(house: House, address: str) -> int:
     """Tells what went wrong with an item, what was decided, by which rule and why, and what would be decided now."""
     from rivus.commands.items import parse_address
-    from rivus.decisions import explanation
+    from rivus.tell.decisions import explanation
 
     asked = parse_address(address)
     for line in explanation(house.spool(), asked.job, asked.key):
@@ -148,7 +148,7 @@ def classify() -> int:
 @click.pass_obj
 def backtest(house: House) -> int:
     """Judges all recorded failures by today's rules and verdicts, and prints what would change, as JSON Lines."""
-    from rivus.decisions import changes
+    from rivus.tell.decisions import changes
 
     for line in changes(house.spool()):
         click.echo(json.dumps(line))
@@ -160,7 +160,7 @@ def backtest(house: House) -> int:
 def diagnose(house: House) -> int:
     """Asks the model that jobs.d/doctor.yaml names about each kind of failure that no rule knows, once per kind, and
     keeps the answer as a verdict. Without a model it does nothing."""
-    from rivus.decisions import ask_about_unknown
+    from rivus.tell.decisions import ask_about_unknown
 
     for line in ask_about_unknown(house.spool(), house.jobs_folder):
         click.echo(json.dumps(line))

@@ -17,9 +17,9 @@ from rivus.talk import plain, say
 
 if TYPE_CHECKING:
     from rivus.config import Jobs
-    from rivus.hooks import Event
     from rivus.limits import Limits
     from rivus.spool.layout import Spool
+    from rivus.work.hooks import Event
 
 EXIT_CODES = OK | FAULTS
 VERBS = ["show", "park", "resume", "reset", "pause", "unpause"]
@@ -94,7 +94,7 @@ def _resume(spool: Spool, jobs: Jobs, limits: Limits, name: str) -> None:
 
 def _tell(spool: Spool, jobs: Jobs, group: str, ended: Event, what: str, told: dict[str, str]) -> None:
     """Lets the hooks know that a rest is over, and of the next one again."""
-    from rivus.hooks import drain, fire, rearm
+    from rivus.work.hooks import drain, fire, rearm
 
     rearm(spool, ended, what)
     for job in list(jobs.jobs.values())[:1]:

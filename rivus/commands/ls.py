@@ -28,7 +28,7 @@ EXIT_CODES = OK | FAULTS
 def command(house: House, what: str | None, as_json: bool) -> int:
     """Counts the tickets of each job (or of JOB) by stage and box. With a STAGE, lists its items one to a line:
     JOB/KEY, box, and why it is there; with a BOX, only those in it."""
-    from rivus.look import overview
+    from rivus.tell.look import overview
 
     spool, all_jobs = house.spool(look=True), house.jobs()
     jobs = all_jobs.jobs
@@ -47,11 +47,11 @@ def command(house: House, what: str | None, as_json: bool) -> int:
 
 def _tell_rests(house: House, spool: Spool, jobs: Jobs) -> None:
     """What is paused or parked stands above everything else, with its cause and the command that ends it."""
-    from rivus.look import something_rests
+    from rivus.tell.look import something_rests
 
     if not something_rests(spool):
         return
-    from rivus.checkup import resting
+    from rivus.tell.checkup import resting
 
     for finding in resting(spool, jobs, house.jobs_folder, time.time()):
         click.echo(f"! {plain(finding.what)}\n    {finding.mend}")
@@ -68,7 +68,7 @@ def _table(view: dict[str, Any]) -> str:
 
 
 def _list(spool: Spool, what: str, as_json: bool) -> int:
-    from rivus.look import listing
+    from rivus.tell.look import listing
 
     job, _, rest = what.partition(":")
     stage, _, box = rest.partition("/")

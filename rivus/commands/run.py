@@ -10,7 +10,7 @@ from rivus.commands.duration import DURATION
 from rivus.commands.frame import FAULTS, OK, House, house, run, version
 
 if TYPE_CHECKING:
-    from rivus.crew import Crew
+    from rivus.work.crew import Crew
 
 EXIT_CODES = OK | FAULTS
 
@@ -25,11 +25,11 @@ def command(house: House, jobs: tuple[str, ...], most: int | None, linger: float
     """Looks at the source of each JOB (default: all), runs all its stages until nothing can run, and prints each
     item that a stage ends. For cron, for tests and for the first look."""
     from rivus.commands.crews import work
-    from rivus.discover import Discovery
     from rivus.errors import RivusError
-    from rivus.run import StageRun
     from rivus.spool.owners import Owner
     from rivus.talk import say
+    from rivus.work.discover import Discovery
+    from rivus.work.run import StageRun
 
     spool = house.spool()
     chosen = house.named(jobs)

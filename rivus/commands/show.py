@@ -24,7 +24,7 @@ WIDTH = 300
 def command(house: House, addresses: tuple[str, ...], as_json: bool) -> int:
     """Shows each item: its data, what every stage made of it and left beside it, its files and its history."""
     from rivus.errors import BadConfig
-    from rivus.look import item, stages_of
+    from rivus.tell.look import item, stages_of
 
     spool = house.spool(look=True)
     for text in addresses:

@@ -18,8 +18,8 @@ from rivus.talk import say
 
 if TYPE_CHECKING:
     from rivus.config.schema import Job
-    from rivus.crew import Crew
     from rivus.spool.layout import Spool
+    from rivus.work.crew import Crew
 
 EXIT_CODES = OK | FAULTS
 BROKEN_FOR = 300.0
@@ -60,11 +60,11 @@ def _work(
     spool: Spool, jobs: dict[str, Job], stage: str, linger: float, most: int | None,
     asked: Iterator[Asked] | None, lines: Lines | None,
 ) -> int:  # fmt: skip
-    from rivus.asked import AskedRun
     from rivus.commands.asking import Route
     from rivus.commands.crews import work
-    from rivus.run import StageRun
     from rivus.spool.owners import Owner
+    from rivus.work.asked import AskedRun
+    from rivus.work.run import StageRun
 
     def man(crew: Crew) -> None:
         route = Route(crew, jobs, asked, lines) if asked is not None else None
@@ -94,7 +94,7 @@ def _shelve(spool: Spool, job: str, stage: str) -> int:
 def _preview(spool: Spool, jobs: dict[str, Job], stage: str, asked: Iterator[Asked] | None, most: int | None) -> int:
     """Prints what would be run, as JSON Lines: what is ready, or where the items are that were asked for."""
     from rivus.commands.frame import Printer
-    from rivus.look import asked_now, ready_now
+    from rivus.tell.look import asked_now, ready_now
 
     print_line = Printer(lambda: None)
     lines = ready_now(spool, jobs, stage) if asked is None else asked_now(spool, jobs, stage, asked)

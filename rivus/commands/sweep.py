@@ -19,8 +19,8 @@ def command(house: House, as_json: bool) -> int:
     """Recovers what dead workers held, wakes what is due, completes what was half published, releases what has its
     needs done, and removes what dead processes left. Runs no handler; safe at any time."""
     from rivus.spool.owners import Owner
-    from rivus.sweep import sweep
     from rivus.talk import say
+    from rivus.work.sweep import sweep
 
     jobs = house.jobs().jobs
     spool = house.spool()

@@ -17,7 +17,7 @@ from rivus.model.reason import Kind, lines_of, with_options
 from rivus.talk import plain
 
 if TYPE_CHECKING:
-    from rivus.evidence import Evidence
+    from rivus.tell.evidence import Evidence
 
 EXIT_CODES = OK | FAULTS
 FRESH = 1.0
@@ -34,7 +34,7 @@ FRESH = 1.0
 def command(house: House, addresses: tuple[str, ...], everything: bool, stage: str | None, as_json: bool) -> int:
     """Tells why each item, named as JOB/KEY or on standard input (JSON Lines), is not running: what keeps it, in order
     of what matters, down to the root cause; when that ends; and the command that overrides it. Changes nothing."""
-    from rivus.why import explain, why_all
+    from rivus.tell.why import explain, why_all
 
     lines = None if addresses or everything else stdin_lines(False)
     asked = asked_for(addresses, lines)
@@ -56,8 +56,8 @@ def command(house: House, addresses: tuple[str, ...], everything: bool, stage: s
 
 
 def _look(house: House) -> Evidence:
-    from rivus.evidence import Evidence
     from rivus.limits import Limits
+    from rivus.tell.evidence import Evidence
 
     spool, jobs = house.spool(look=True), house.jobs()
     return Evidence(spool, jobs, Limits(Path(spool.limits), jobs.limits), time.time())

@@ -9,11 +9,11 @@ import time
 
 import pytest
 
-from tests.asking_why import inject
 from tests.commands.samples import CHAIN, STEPS
 from tests.commands.test_ls import on_a_terminal
 from tests.commands.trees import tree
 from tests.conftest import House
+from tests.tell.asking_why import inject
 
 LIMITED = CHAIN.replace("retry: [1h]", "retry: [1h], limit: outside")
 

@@ -64,12 +64,12 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "output_too_short", C.PARSER_BROKEN, A.NEEDS_HUMAN, "the result has not what the stage expects",
-        Example("expected text of length 200 or more: it has 3", "rivus.attempt.BadOutput"),
+        Example("expected text of length 200 or more: it has 3", "rivus.work.attempt.BadOutput"),
         kinds=("BadOutput",), text=r"^expected ",
     ),
     Rule(
         "output_forbidden", C.ACCESS_DENIED, A.RETRY_LATER, "the result is a page that asks to sign in, or to wait",
-        Example("holds the forbidden phrase 'log in to continue'", "rivus.attempt.BadOutput"),
+        Example("holds the forbidden phrase 'log in to continue'", "rivus.work.attempt.BadOutput"),
         kinds=("BadOutput",), text="forbidden phrase", after=6 * HOUR,
     ),
     Rule(

@@ -1,0 +1,216 @@
+"""One try of one item: its input, the call of its handler, what its output must fulfil, and the receipt."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rivus import __version__
+from rivus.model.item import Ticket, digest
+from rivus.model.outcome import Halt, ItemFailed, Json, Outcome, Skip
+from rivus.model.plan import Plan
+from rivus.model.states import Box
+from rivus.model.times import utc
+from rivus.spool.layout import Spool
+from rivus.spool.reader import Unreadable, read_document
+from rivus.work.context import ItemContext
+
+if TYPE_CHECKING:
+    from rivus.config.schema import Expect, Job, Stage
+
+Call = Callable[[Json, ItemContext], Json]
+
+
+class BadOutput(Exception):
+    """The handler returned something that the stage does not take for a result."""
+
+
+@dataclass(slots=True)
+class Result:
+    """How a try ended. error: None for a good one. cost: as the handler counted it, {} if it did not."""
+
+    error: BaseException | None
+    output: Json | None
+    input_digest: str
+    started: float
+    ended: float
+    cost: Json = field(default_factory=dict)
+    files: list[Json] = field(default_factory=list)
+
+
+def build_input(spool: Spool, plan: Plan, stage: str, ticket: Ticket) -> Json:
+    """The item's data with the outputs of all its ancestors laid over it, in order: a copy that is the handler's to
+    change. Raises Skip if every stage that this one needs was skipped, unless the item entered here, and ItemFailed
+    if a result is there that cannot be read."""
+    whole = deepcopy(ticket.data)
+    skipped = []
+    for ancestor in plan.ancestors(stage):
+        try:
+            document = read_document(spool.ticket(plan.job, ancestor, Box.DONE, ticket.name))
+        except FileNotFoundError:
+            continue
+        except Unreadable as error:
+            raise ItemFailed(f"the result of {ancestor} cannot be read: {error}") from None
+        output, receipt = document.get("output") or {}, document.get("receipt") or {}
+        if not isinstance(output, dict) or not isinstance(receipt, dict):
+            raise ItemFailed(f"the result of {ancestor} is not what a stage writes")
+        whole.update(output)
+        if "skipped" in receipt:
+            skipped.append(ancestor)
+    needs = plan.needs[stage]
+    if needs and ticket.meta.get("entered") != stage and set(needs) <= set(skipped):
+        raise Skip(f"{' and '.join(needs)} had nothing to do")
+    return whole
+
+
+def caller(job: Job, stage: Stage) -> Call:
+    """The function that makes one try of a stage: it takes the input and the context and gives the output.
+
+    Raises Halt if the handler cannot be found, imported or given its parameters.
+    """
+    if stage.command:
+        return _command_caller(job, stage)
+    from rivus.config.problem import dotted
+    from rivus.errors import BadConfig
+    from rivus.plugins import bind, find
+
+    try:
+        function = find("handler", stage.handler or "", job.folder)
+    except BadConfig as error:
+        raise Halt(str(error)) from None
+    given, problems = bind(function, stage.with_)
+    if problems:
+        raise Halt("; ".join(f"{dotted(('with', *path))}: {message}" for path, message in problems))
+    if inspect.iscoroutinefunction(function):
+        return lambda item, ctx: _call_async(function, item, ctx, given)
+    return lambda item, ctx: function(item, ctx, **given)
+
+
+def _call_async(function: Callable[..., Any], item: Json, ctx: ItemContext, given: Mapping[str, Any]) -> Json:
+    import asyncio
+
+    async def timed() -> Json:
+        async with asyncio.timeout(ctx.timeout):
+            return await function(item, ctx, **given)  # type: ignore[no-any-return]
+
+    try:
+        return asyncio.run(timed())
+    except TimeoutError:
+        raise TimeoutError(f"took longer than {ctx.timeout:g} s") from None
+
+
+def _command_caller(job: Job, stage: Stage) -> Call:
+    from rivus.handlers.command import run_command
+
+    argv = list(stage.command or ())
+    if "/" in argv[0]:
+        argv[0] = str((job.folder / argv[0]).resolve())
+
+    def call(item: Json, ctx: ItemContext) -> Json:
+        env = {
+            "RIVUS_JOB": job.name,
+            "RIVUS_STAGE": stage.name,
+            "RIVUS_KEY": ctx.key,
+            "RIVUS_ATTEMPT": str(ctx.attempt),
+            "RIVUS_IDEMPOTENCY_KEY": ctx.idempotency_key,
+            "RIVUS_WORKDIR": str(ctx.workdir),
+            "RIVUS_JOBS": str(job.folder.resolve()),
+        }
+        return run_command(argv, item, timeout=ctx.timeout, cwd=ctx.workdir, env=env, hold_fds=ctx.slot_fds)
+
+    return call
+
+
+def run_once(call: Call, item: Json, ctx: ItemContext, expect: Expect) -> Result:
+    """Makes the try. Whatever the handler raises is the result's `error`; nothing is raised from here but what
+    ends the process."""
+    started = time.time()
+    error: BaseException | None = None
+    output: Json | None = None
+    files: list[Json] = []
+    digested, process = digest(item), os.getpid()
+    try:
+        output = call(item, ctx)
+        if os.getpid() != process:  # a handler that forks returns twice; the copy has no part in what follows
+            os._exit(0)
+        check_output(output, expect)
+        files = ctx.written()
+    except BaseException as raised:  # noqa: BLE001 - whatever a handler does, sys.exit() included, is data
+        if os.getpid() != process:
+            os._exit(1)
+        error, output = raised, None
+    finally:
+        ctx.close()
+    return Result(error, output, digested, started, time.time(), ctx.costs, files)
+
+
+def check_output(output: Any, expect: Expect) -> Json:
+    """`output` if it is a result. Raises BadOutput: not a dict, empty, or not what `expect` asks for."""
+    if not isinstance(output, dict):
+        raise BadOutput(f"the handler returned {type(output).__name__}, not a dict")
+    if not output:
+        raise BadOutput("the handler returned an empty dict; Skip(reason) says that there is nothing to do")
+    for path in expect.required:
+        if field_of(output, path) in (None, "", [], {}):
+            raise BadOutput(f"expected {path}: it is missing or empty")
+    for path, least in expect.min_length.items():
+        value = field_of(output, path)
+        length = len(value) if isinstance(value, str | list | dict) else 0
+        if length < least:
+            raise BadOutput(f"expected {path} of length {least} or more: it has {length}")
+    if expect.forbidden:
+        _check_forbidden(output, [phrase.casefold() for phrase in expect.forbidden])
+    return output
+
+
+def field_of(value: Any, path: str) -> Any:
+    """The field at a dotted path, or None."""
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def _check_forbidden(value: Any, phrases: list[str]) -> None:
+    if isinstance(value, str):
+        folded = value.casefold()
+        for phrase in phrases:
+            if phrase in folded:
+                raise BadOutput(f"holds the forbidden phrase {phrase!r}")
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            _check_forbidden(part, phrases)
+
+
+def receipt_of(result: Result, stage: Stage, owner: str, attempt: int) -> Json:
+    """What a stage leaves beside its output: who made it, when, from what, with what, at what cost."""
+    receipt: Json = {
+        "owner": owner,
+        "host": socket.gethostname(),
+        "attempt": attempt,
+        "started": utc(result.started),
+        "ended": utc(result.ended),
+        "handler": stage.handler or os.path.basename((stage.command or ["?"])[0]),
+        "input": result.input_digest,
+        "tools": {"rivus": __version__, "python": ".".join(map(str, sys.version_info[:3]))},
+    }
+    if isinstance(result.error, Skip):
+        receipt["skipped"] = str(result.error)
+    if result.output is not None:
+        receipt["output"] = digest(result.output)
+    if result.cost:
+        receipt["cost"] = result.cost
+    if result.files:
+        receipt["files"] = result.files
+    return receipt
+
+
+def is_expected(error: BaseException) -> bool:
+    """Whether a handler raised this on purpose, so that its traceback would tell nothing."""
+    return isinstance(error, Outcome | BadOutput | TimeoutError)

@@ -1,0 +1,222 @@
+"""The one loop that every stage uses: claim, limit, handler, outcome, decision, move, release.
+
+A worker takes the limit first and the ticket second, so that an item which waits for a limit is nobody's.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from rivus.limits import Permit, Postponed
+from rivus.model.decide import DONE, FOREVER, SKIPPED, Decision
+from rivus.model.outcome import Halt, ItemFailed, Json, Outcome, Skip
+from rivus.model.times import utc
+from rivus.spool import streak
+from rivus.spool.desk import Claim, Desk, Young
+from rivus.spool.pause import paused
+from rivus.spool.recover import YOUNG, recover
+from rivus.talk import say
+from rivus.work import attempt as attempts
+from rivus.work.context import ItemContext
+from rivus.work.crew import Active, Crew
+from rivus.work.failing import reopened, settle
+from rivus.work.supply import Supply
+
+if TYPE_CHECKING:
+    from rivus.config.schema import Job, Stage
+
+GRACE = 1.0
+"""Seconds by which a handler may outlive its timeout before it counts as hung."""
+
+
+class StageRun:
+    """One stage of one job in a crew, working on what is in `ready`. Its directories are made, and what dead workers
+    left in it is recovered, before it begins."""
+
+    def __init__(self, crew: Crew, job: Job, stage: Stage) -> None:
+        self.crew, self.job, self.stage = crew, job, stage
+        self.desk = Desk(crew.spool, job.plan, stage.name, crew.owner)
+        self.workers = 0
+        self.supply = Supply(self)
+        self._next = threading.Lock()
+        self._calling = threading.Lock()
+        self._call: attempts.Call | None = None
+        crew.spool.prepare(job.plan)
+        recover(crew.spool, job.name, stage.name, crew.owner, job.plan, stage.interruptions)
+        crew.runs.append(self)
+
+    @property
+    def alive(self) -> bool:
+        return self.workers > 0
+
+    @property
+    def label(self) -> str:
+        return f"{self.job.name}:{self.stage.name}"
+
+    def add_worker(self) -> None:
+        thread = threading.Thread(target=self._work, name=self.label, daemon=True)
+        with self.crew.turn:
+            self.workers += 1
+        thread.start()
+
+    def _work(self) -> None:
+        try:
+            while (name := self._take()) is not None:
+                self._serve(name)
+        except BaseException as error:  # noqa: BLE001 - the thread that drains raises it
+            self.crew.fault = self.crew.fault or error
+            self.crew.stop()
+        finally:
+            with self.crew.turn:
+                self.workers -= 1
+                self.crew.turn.notify_all()
+
+    def _take(self) -> str | None:
+        with self._next:
+            if self.crew.stopping or not self.crew.reserve():
+                return None
+            name = self.next_name()
+        if name is None:
+            self.crew.unreserve()
+        elif self.workers < self.stage.concurrency:
+            self.add_worker()
+        return name
+
+    def next_name(self) -> str | None:
+        """The name of the next ticket to serve; None when there is none."""
+        return next(self.supply, None)
+
+    def serve(self, name: str) -> bool:
+        """Runs one ticket that is in `ready`, or puts it off if it cannot run now. False if somebody else had it,
+        or if it was rejected."""
+        if why := paused(self.crew.spool, self.job.name):
+            return self.postpone(name, Postponed(None, f"the job is paused: {why.get('why')}"))
+        permit = self.crew.limits.acquire(self.stage.limit, stop=self.crew.stopped, patience=self.crew.linger)
+        if isinstance(permit, Postponed):
+            return self.postpone(name, permit)
+        claim = None
+        try:
+            if self.crew.enter():
+                try:
+                    if claim := self.desk.claim(name):
+                        self._try(claim, permit)
+                finally:
+                    self.crew.exit()
+        finally:
+            permit.release(unused=claim is None)
+        return claim is not None
+
+    def _serve(self, name: str) -> None:
+        again = 0.0
+        try:
+            if not self.serve(name):
+                self.crew.unreserve()
+        except Young:
+            again = time.time() + YOUNG / 10
+            self.crew.unreserve()
+        finally:
+            self.supply.settled(name, again)
+
+    def postpone(self, name: str, why: Postponed) -> bool:
+        """Moves the ticket to `later`, so that `ready` holds only what can run. Raises Young."""
+        if not self.crew.enter():
+            return False
+        try:
+            claim = self.desk.claim(name)
+            if claim is None or not self.desk.defer(claim, FOREVER if why.until is None else why.until):
+                return False
+        finally:
+            self.crew.exit()
+        self.crew.put_off += 1
+        say(f"{self.label} {claim.ticket.key}: {why.why}", 1)
+        return True
+
+    def _try(self, claim: Claim, permit: Permit) -> None:
+        ticket, now = claim.ticket, time.monotonic()
+        active = Active(self, claim, now + self.stage.timeout + GRACE, time.time())
+        with self.crew.turn:
+            self.crew.active.append(active)
+        ctx = ItemContext(
+            files=self.crew.spool.files(self.job.name, ticket.name), job=self.job.name, stage=self.stage.name,
+            key=ticket.key, attempt=ticket.tries() + 1, timeout=self.stage.timeout, params=self.stage.with_,
+            folder=self.job.folder, private_hosts=tuple(self.job.allow_private_hosts), slot_fds=permit.fds,
+        )  # fmt: skip
+        try:
+            result = self._call_handler(self._input(claim), ctx)
+            good = self.crew.book(active) and self._settle(claim, result)
+            if good and result.error is None and permit.succeeded():
+                reopened(self)
+        except OSError:
+            self.desk.give_back(claim)
+            raise
+        finally:
+            self.crew.close(active)
+
+    def _input(self, claim: Claim) -> Json | BaseException:
+        try:
+            return attempts.build_input(self.crew.spool, self.job.plan, self.stage.name, claim.ticket)
+        except Outcome as outcome:
+            return outcome
+
+    def _call_handler(self, item: Json | BaseException, ctx: ItemContext) -> attempts.Result:
+        now = time.time()
+        if isinstance(item, BaseException):
+            return attempts.Result(item, None, "", now, now)
+        try:
+            with self._calling:
+                self._call = self._call or attempts.caller(self.job, self.stage)
+        except Halt as halt:
+            return attempts.Result(halt, None, "", now, now)
+        return attempts.run_once(self._call, item, ctx, self.stage.expect)
+
+    def _settle(self, claim: Claim, result: attempts.Result) -> bool:
+        """Does what follows from a result. True if it is good."""
+        error = result.error
+        if error is None or isinstance(error, Skip):
+            try:
+                self._finish(claim, result)
+                return True
+            except ValueError as refused:
+                error = attempts.BadOutput(str(refused))
+        try:
+            settle(self, claim, result, error)
+        except ValueError as refused:  # what is known of the failure cannot be written down
+            settle(self, claim, result, ItemFailed(f"its failure cannot be recorded: {refused}"))
+        return False
+
+    def _finish(self, claim: Claim, result: attempts.Result) -> None:
+        tries = claim.ticket.tries() + 1
+        decision = SKIPPED if result.error else DONE
+        receipt = attempts.receipt_of(result, self.stage, self.crew.owner.name, tries)
+        if not self.desk.finish(claim, result.output, receipt, self.entry(decision, tries, result)):
+            say(f"{self.label} {claim.ticket.key}: was taken away while it ran; the result is void")
+            return
+        self.crew.done += 1
+        streak.succeeded(self.crew.spool, self.job.name, self.stage.name)
+        self.print(claim, decision.outcome, result.output)
+
+    def time_out(self, active: Active) -> None:
+        """Records an item whose handler does not come back."""
+        error = TimeoutError(f"took longer than {self.stage.timeout:g} s and could not be ended")
+        result = attempts.Result(error, None, "", active.started, time.time())
+        self._settle(active.claim, result)
+
+    def entry(self, decision: Decision, tries: int, result: attempts.Result) -> Json:
+        """The record of an attempt: which one, by whom, when, how it ended."""
+        entry: Json = {"n": tries, "outcome": decision.outcome, "owner": self.crew.owner.name}
+        return {**entry, "started": utc(result.started), "ended": utc(result.ended), "charged": decision.charged}
+
+    def print(self, claim: Claim, state: str, output: Json | None = None, **more: str) -> None:
+        """Hands on the line of an item that ended: its data, the outputs so far, and this one."""
+        before = self._input(claim)
+        data = {**(before if isinstance(before, dict) else claim.ticket.data), **(output or {})}
+        line = {"job": self.job.name, "key": claim.ticket.key, "stage": self.stage.name, "state": state}
+        self.show({**line, "data": data, **more})
+
+    def show(self, line: Json) -> None:
+        """Hands one line to whoever reads the crew's output."""
+        with self.crew.printing:
+            self.crew.emit(line)
+        self.crew.news()

@@ -1,0 +1,154 @@
+"""All that can be known to be wrong before anything runs is told, with its place."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rivus.errors import BadConfig
+from rivus.tell.check import check
+
+MODULE = """\
+def look(look, *, channel: str, pages: int = 1):
+    raise SystemExit("a check must not call this")
+
+def fetch(item, ctx, *, top: int = 3):
+    raise SystemExit("a check must not call this")
+
+def score(item, ctx):
+    raise SystemExit("a check must not call this")
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    path, modules = list(sys.path), set(sys.modules)
+    (tmp_path / "my.py").write_text(MODULE)
+    (tmp_path / "tool").write_text("#!/bin/sh\n")
+    (tmp_path / "script").write_text("#!/bin/sh\n")
+    (tmp_path / "script").chmod(0o755)
+    yield tmp_path
+    sys.path[:] = path
+    for name in set(sys.modules) - modules:
+        del sys.modules[name]
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    (folder / "a.yaml").write_text(text)
+    return [str(problem).removeprefix(f"{folder}/a.yaml:") for problem in check(folder)]
+
+
+def stage(text: str) -> str:
+    return f"stages: {{a: {{{text}}}}}"
+
+
+def test_a_sound_job_has_no_problem(folder: Path) -> None:
+    text = """\
+discover: {strategy: my.look, channel: UC1, pages: 2, calendar: "Mon..Fri 07:30 America/New_York"}
+stages:
+  fetch: {handler: my.fetch, with: {top: 5}}
+  score: {handler: my.score, with: {anything: 1}}
+  shell: {command: [sh, -c, "true"]}
+  script: {command: [./script]}
+"""
+    assert problems(folder, text) == []
+
+
+def test_what_reading_finds_and_what_checking_finds_come_together(folder: Path) -> None:
+    text = """\
+enabled: 5
+discover: {strategy: my.lok, every: never}
+stages:
+  fetch: {handler: my.fetch, with: {top: many, tpo: 1}, limit: web}
+  score: {command: [./tool], needs: [fetsh]}
+"""
+    found = problems(folder, text)
+    assert [line.partition(": ")[0] for line in found] == [
+        "1:1", "2:12", "2:30", "4:37", "4:48", "4:57", "5:11", "5:38",
+    ]  # fmt: skip
+    assert "did you mean 'my.look'?" in found[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("handler: my.fetsh", "1:14: stages.a.handler: unknown handler 'my.fetsh': no such function in "),
+        ("handler: none", "1:14: stages.a.handler: unknown handler 'none'"),
+        (
+            "handler: broken.fetch",
+            "1:14: stages.a.handler: broken.fetch: its module fails to load: ZeroDivisionError",
+        ),
+        (
+            "handler: my.fetch, with: {tpo: 1}",
+            "1:40: stages.a.with.tpo: unknown parameter, did you mean 'top'?",
+        ),
+        ("handler: my.fetch, with: {top: x}", "1:40: stages.a.with.top: expected a whole number, got text"),
+        ("handler: my.look, with: {pages: 2}", "1:32: stages.a.with: missing parameter 'channel'"),
+        ("handler: my.look", "1:10: stages.a.with: missing parameter 'channel'"),
+        ("command: [no-such-program]", "1:14: stages.a.command: no program 'no-such-program' on PATH"),
+        ("command: [bin/none]", "1:14: stages.a.command: no file 'bin/none'"),
+        ("command: [./tool]", "1:14: stages.a.command: './tool' is not executable"),
+        ("command: [/]", "1:14: stages.a.command: no file '/'"),
+    ],
+)
+def test_a_mistake_in_a_stage_has_its_place(text: str, problem: str, folder: Path) -> None:
+    (folder / "broken.py").write_text("1 / 0\n")
+    [found] = problems(folder, stage(text))
+    assert found.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("strategy: my.lok, channel: x", "1:12: discover.strategy: unknown source 'my.lok'"),
+        ("strategy: my.look, chanel: x, channel: y",
+         "1:31: discover.chanel: unknown parameter, did you mean 'channel'?"),
+        ("strategy: my.look, channel: 5", "1:31: discover.channel: expected text, got a whole number: quote it"),
+        ("strategy: my.look", "1:1: discover: missing parameter 'channel'"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_discover_has_its_place(text: str, problem: str, folder: Path) -> None:
+    [found] = problems(folder, f"discover: {{{text}}}\n{stage('handler: my.fetch')}")
+    assert found.startswith(problem)
+
+
+@pytest.mark.skipif(
+    not shutil.which("systemd-analyze"), reason="needs systemd-analyze, which this machine lacks"
+)
+@pytest.mark.parametrize("expression", ["sometimes", "25:00", "--help", "Mon..Fri 07:30 America/Nowhere"])
+def test_a_bad_calendar_expression_has_its_place(expression: str, folder: Path) -> None:
+    text = (
+        f'discover: {{strategy: my.look, channel: x, calendar: "{expression}"}}\n{stage("handler: my.fetch")}'
+    )
+    [found] = problems(folder, text)
+    assert found.startswith("1:43: discover.calendar: Failed to parse calendar specification")
+
+
+def test_without_systemd_a_calendar_expression_is_not_checked(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(folder))
+    text = f"discover: {{strategy: my.look, channel: x, calendar: sometimes}}\n{stage('handler: my.fetch')}"
+    assert problems(folder, text) == []
+
+
+def test_the_short_form_names_functions_of_the_jobs_own_module(folder: Path) -> None:
+    (folder / "my.yaml").write_text("stages: [fetch, extract]")
+    [found] = check(folder)
+    assert str(found).startswith(
+        f"{folder}/my.yaml:1:17: stages.extract.handler: unknown handler 'my.extract'"
+    )
+
+
+def test_a_stage_that_could_not_be_read_is_passed_over(folder: Path) -> None:
+    found = problems(folder, "discover: 5\nstages: {a: 5, b: {handler: 5, with: 5}, c: {command: [5]}}")
+    assert len(found) == 5
+
+
+def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(BadConfig):
+        check(tmp_path / "none")
