@@ -17,6 +17,12 @@ from rivus.model.quantity import Rate
 Text = Annotated[str, Meta(min_length=1)]
 Above0 = Annotated[Seconds, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
+Folder = Annotated[str, Meta(pattern=r"^/[^\s%\"'\\:]+\Z")]
+Memory = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,5}[KMGT]\Z")]
+Cpu = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,4}%\Z")]
+Calendar = Annotated[str, Meta(pattern=r"^[A-Za-z0-9 ,.*/:~_+-]+\Z")]
+Nice = Annotated[int, Meta(ge=-20, le=19)]
+Secret = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}\Z")]
 
 
 class Expect(Struct, frozen=True, kw_only=True):
@@ -27,6 +33,16 @@ class Expect(Struct, frozen=True, kw_only=True):
     required: list[Text] = []
     min_length: dict[str, Count] = {}
     forbidden: list[Text] = []
+
+
+class Sandbox(Struct, frozen=True, kw_only=True):
+    """What a stage's systemd unit may do. network, javascript (a program that writes its own code at run time): None
+    leaves it to what the handler's module says. read, write: folders besides jobs.d and the spool, absolute."""
+
+    network: bool | None = None
+    javascript: bool | None = None
+    read: list[Folder] = []
+    write: list[Folder] = []
 
 
 class StageFields(Struct, frozen=True, kw_only=True):
@@ -43,6 +59,7 @@ class StageFields(Struct, frozen=True, kw_only=True):
     interruptions: Annotated[int, Meta(ge=0)] = 3
     breaker: Annotated[int, Meta(ge=0)] = 5
     expect: Expect = Expect()
+    sandbox: Sandbox = Sandbox()
     with_: dict[str, Any] = field(default_factory=dict, name="with")
 
 
@@ -54,12 +71,13 @@ class Stage(StageFields, frozen=True, kw_only=True):
 
 class DiscoverFields(Struct, frozen=True, kw_only=True):
     """every: seconds between two looks; calendar: the same in systemd's words; without either a person
-    starts it."""
+    starts it. catch_up: whether a time that passed while the machine was off is made up for, once, when it is back."""
 
     strategy: Text
     limit: str | None = None
     every: Above0 | None = None
-    calendar: Text | None = None
+    calendar: Calendar | None = None
+    catch_up: Literal["once", "never"] = "once"
     max_backlog: Count | None = None
     on_change: Literal["ignore", "update", "rerun"] = "ignore"
 
@@ -72,7 +90,9 @@ class Discover(DiscoverFields, frozen=True, kw_only=True):
 
 class JobFields(Struct, frozen=True, kw_only=True):
     """allow_private_hosts: addresses, networks (CIDR) and host names that the network guard lets through.
-    discover and stages have more than one form, and are converted on their own."""
+    memory, cpu, nice: what all units of the job together may use, as systemd has it (512M; 150% is one and a half
+    cores). secrets: names, besides those that the job's own sources and handlers name. discover and stages have more
+    than one form, and are converted on their own."""
 
     title: Text | None = None
     enabled: bool = True
@@ -80,6 +100,10 @@ class JobFields(Struct, frozen=True, kw_only=True):
     stages: Any
     allow_private_hosts: list[str] = []
     columns: dict[str, Text] = {}
+    memory: Memory | None = None
+    cpu: Cpu | None = None
+    nice: Nice | None = None
+    secrets: list[Secret] = []
 
 
 class Job(Struct, frozen=True, kw_only=True, dict=True):
@@ -97,6 +121,10 @@ class Job(Struct, frozen=True, kw_only=True, dict=True):
     stages: dict[str, Stage]
     allow_private_hosts: list[str]
     columns: dict[str, str]
+    memory: str | None = None
+    cpu: str | None = None
+    nice: int | None = None
+    secrets: list[str] = []
     folder: Path
     file: Path
     digest: str
