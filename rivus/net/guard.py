@@ -10,7 +10,6 @@ RFC 4291 (mapped, compatible), RFC 6052 (NAT64), RFC 8215 (local NAT64).
 
 from __future__ import annotations
 
-import logging
 import socket
 import sys
 from collections.abc import Iterable, Iterator
@@ -22,6 +21,7 @@ from typing import Any, TypeAlias
 
 from rivus.model.outcome import Halt
 from rivus.net.deadline import Deadline
+from rivus.net.fence import private_hosts as fenced_hosts
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -29,7 +29,6 @@ Network: TypeAlias = IPv4Network | IPv6Network
 _NAT64 = IPv6Network("64:ff9b::/96")
 _NAT64_LOCAL = IPv6Network("64:ff9b:1::/48")
 _COMPATIBLE = IPv6Network("::/96")
-_log = logging.getLogger(__name__)
 
 
 class PrivateAddress(OSError):
@@ -111,7 +110,7 @@ def install() -> None:
 
 def _on_audit(event: str, args: tuple[Any, ...]) -> None:
     if event == "socket.connect":
-        _on_connect(*args)
+        check_connection(*args)
     elif event == "http.client.send":
         # A kept-alive connection is not connected again, but it is under the deadline of its next request too.
         deadline, sock = _frame.get().deadline, args[0].sock
@@ -119,12 +118,14 @@ def _on_audit(event: str, args: tuple[Any, ...]) -> None:
             deadline.watch(sock)
 
 
-def _on_connect(sock: socket.socket, address: Any) -> None:
+def check_connection(sock: socket.socket, address: Any) -> None:
+    """Returns if this context may connect to `address`. Raises PrivateAddress."""
     if sock.family not in (socket.AF_INET, socket.AF_INET6):
         return
     frame = _frame.get()
+    policy = policy_of(fenced_hosts()) if frame is _DEFAULT and fenced_hosts() else frame.policy
     host = address[0] if isinstance(address, tuple) and address else address
-    frame.policy.check(host.decode("ascii", "replace") if isinstance(host, bytes) else str(host))
+    policy.check(host.decode("ascii", "replace") if isinstance(host, bytes) else str(host))
     if frame.deadline is not None:
         frame.deadline.watch(sock)
 
@@ -155,5 +156,8 @@ def _networks(entry: str) -> list[Network]:
     try:
         return [ip_network(str(found[4][0])) for found in socket.getaddrinfo(entry, None, type=socket.SOCK_STREAM)]
     except (OSError, ValueError) as error:
-        _log.warning("allow_private_hosts: %s stays closed, it does not resolve: %s", entry, error)
+        import logging
+
+        log = logging.getLogger(__name__)
+        log.warning("allow_private_hosts: %s stays closed, it does not resolve: %s", entry, error)
         return []
