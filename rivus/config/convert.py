@@ -69,11 +69,22 @@ def _fields(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
 
 def _annotated(value: Any, kind: Any, path: Where, found: list[Finding]) -> Any:
     base, *notes = get_args(kind)
+    if examples := [text for note in notes if isinstance(note, msgspec.Meta) for text in note.examples or ()]:
+        return _such_as(value, kind, examples, path, found)
     timed, before = "seconds" in notes, len(found)
     value = _quantity(value, parse_duration, path, found) if timed else _walk(value, base, path, found)
     if len(found) > before or not any(isinstance(note, msgspec.Meta) for note in notes):
         return value
     return _leaf(value, kind, path, found, "a duration in seconds" if timed else None)
+
+
+def _such_as(value: Any, kind: Any, examples: list[str], path: Where, found: list[Finding]) -> Any:
+    """A text of a form that examples tell better than its pattern."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        got = "" if isinstance(value, str) else f", got {_name_of(value)}"
+        return _wrong(path, f"expected text such as {' or '.join(examples)}{got}", found)
 
 
 def _list(value: Any, kind: Any, path: Where, found: list[Finding]) -> Any:

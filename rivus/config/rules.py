@@ -16,8 +16,11 @@ from rivus.model.item import NAME
 
 MAX_NAME = 64
 MAX_STAGES = 100
+MAX_COLUMNS = 50
 RESERVED = ("discover", "files")
 """Names that stand beside the stages in the spool."""
+OWN_COLUMNS = frozenset({"item", "key", "state", "discovered", "changed", "rowid", "oid"})
+"""Names that the index gives to columns of its own, besides `STAGE_state`."""
 
 _HOST = re.compile(
     r"(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?", re.I
@@ -41,6 +44,7 @@ def job_findings(job: Job) -> Iterator[Finding]:
         yield from _needs_findings(job.stages)
     for name, stage in job.stages.items():
         yield from _stage_findings(name, stage)
+    yield from _column_findings(job)
     if isinstance(job.allow_private_hosts, list):
         for number, host in enumerate(job.allow_private_hosts):
             if isinstance(host, str) and (fault := host_fault(host)):
@@ -66,6 +70,25 @@ def _stage_findings(name: str, stage: Stage) -> Iterator[Finding]:
         yield place, "needs a handler or a command"
     if isinstance(stage, Stage) and stage.handler is not None and stage.command is not None:
         yield (*place, "command"), "handler and command exclude each other"
+
+
+def _column_findings(job: Job) -> Iterator[Finding]:
+    columns = job.columns if isinstance(job.columns, dict) else {}
+    if len(columns) > MAX_COLUMNS:
+        yield ("columns",), f"more than {MAX_COLUMNS} columns in one job"
+    own = OWN_COLUMNS | {f"{stage}_state" for stage in job.stages}
+    sources = ["data", "meta", *job.stages]
+    for name, path in columns.items():
+        if fault := name_fault(name):
+            yield ("columns", name), fault
+        elif name in own:
+            yield ("columns", name), f"{name!r} is a column that the index has already"
+        first, *rest = path.split(".") if isinstance(path, str) else ["data", ""]
+        if first not in sources or not rest:
+            yield ("columns", name), f"{quoted(path)} must begin with {', '.join(f'{one}.' for one in sources)}"
+    for number, name in enumerate(job.search if isinstance(job.search, list) else ()):
+        if isinstance(name, str) and name not in columns:
+            yield ("search", number), f"{quoted(name)} is not one of the columns{did_you_mean(name, columns)}"
 
 
 def _needs_findings(stages: Mapping[str, Stage]) -> Iterator[Finding]:

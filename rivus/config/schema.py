@@ -17,12 +17,12 @@ from rivus.model.quantity import Rate
 Text = Annotated[str, Meta(min_length=1)]
 Above0 = Annotated[Seconds, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
-Folder = Annotated[str, Meta(pattern=r"^/[^\s%\"'\\:]+\Z")]
-Memory = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,5}[KMGT]\Z")]
-Cpu = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,4}%\Z")]
-Calendar = Annotated[str, Meta(pattern=r"^[A-Za-z0-9 ,.*/:~_+-]+\Z")]
+Folder = Annotated[str, Meta(pattern=r"^(?!.*/\.\.(/|\Z))/[\w/.,@+=~-]+\Z", examples=["/srv/data"])]
+Memory = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,5}[KMGT]\Z", examples=["512M", "2G"])]
+Cpu = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,4}%\Z", examples=["50%", "150%"])]
+Calendar = Annotated[str, Meta(pattern=r"^[A-Za-z0-9 ,.*/:~_+-]+\Z", examples=["Mon..Fri 07:30 America/New_York"])]
 Nice = Annotated[int, Meta(ge=-20, le=19)]
-Secret = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}\Z")]
+Secret = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}\Z", examples=["finnhub_token"])]
 
 
 class Expect(Struct, frozen=True, kw_only=True):
@@ -47,7 +47,8 @@ class Sandbox(Struct, frozen=True, kw_only=True):
 
 class StageFields(Struct, frozen=True, kw_only=True):
     """timeout and retry in seconds: `retry` has one delay for each try after the first. breaker: so many failures of
-    one kind in a row pause the job; 0: never."""
+    one kind in a row pause the job; 0: never. version: stands for the code, which then does not count. version_deps:
+    what a result depends on besides: files and globs below jobs.d, `package NAME`, {name: value}."""
 
     handler: Text | None = None
     command: Annotated[list[Text], Meta(min_length=1)] | None = None
@@ -59,6 +60,8 @@ class StageFields(Struct, frozen=True, kw_only=True):
     interruptions: Annotated[int, Meta(ge=0)] = 3
     breaker: Annotated[int, Meta(ge=0)] = 5
     expect: Expect = Expect()
+    version: Text | None = None
+    version_deps: list[Text | dict[str, str | int | float | bool]] = []
     sandbox: Sandbox = Sandbox()
     with_: dict[str, Any] = field(default_factory=dict, name="with")
 
@@ -91,8 +94,9 @@ class Discover(DiscoverFields, frozen=True, kw_only=True):
 class JobFields(Struct, frozen=True, kw_only=True):
     """allow_private_hosts: addresses, networks (CIDR) and host names that the network guard lets through.
     memory, cpu, nice: what all units of the job together may use, as systemd has it (512M; 150% is one and a half
-    cores). secrets: names, besides those that the job's own sources and handlers name. discover and stages have more
-    than one form, and are converted on their own."""
+    cores). columns: what the index shows of an item, name -> path (`data.title`, `score.value`). search: those of them
+    that full-text search covers. secrets: names, besides those that the job's own sources and handlers name. discover
+    and stages have more than one form, and are converted on their own."""
 
     title: Text | None = None
     enabled: bool = True
@@ -100,6 +104,7 @@ class JobFields(Struct, frozen=True, kw_only=True):
     stages: Any
     allow_private_hosts: list[str] = []
     columns: dict[str, Text] = {}
+    search: list[Text] = []
     memory: Memory | None = None
     cpu: Cpu | None = None
     nice: Nice | None = None
@@ -121,6 +126,7 @@ class Job(Struct, frozen=True, kw_only=True, dict=True):
     stages: dict[str, Stage]
     allow_private_hosts: list[str]
     columns: dict[str, str]
+    search: list[str] = []
     memory: str | None = None
     cpu: str | None = None
     nice: int | None = None

@@ -18,6 +18,7 @@ from rivus.model.outcome import Halt, ItemFailed, Json, Outcome, Skip
 from rivus.model.plan import Plan
 from rivus.model.states import Box
 from rivus.model.times import utc
+from rivus.net.fence import fenced
 from rivus.spool.layout import Spool
 from rivus.spool.reader import Unreadable, read_document
 from rivus.work.context import ItemContext
@@ -137,7 +138,8 @@ def run_once(call: Call, item: Json, ctx: ItemContext, expect: Expect) -> Result
     files: list[Json] = []
     digested, process = digest(item), os.getpid()
     try:
-        output = call(item, ctx)
+        with fenced(ctx.private_hosts):
+            output = call(item, ctx)
         if os.getpid() != process:  # a handler that forks returns twice; the copy has no part in what follows
             os._exit(0)
         check_output(output, expect)
@@ -188,7 +190,18 @@ def _check_forbidden(value: Any, phrases: list[str]) -> None:
             _check_forbidden(part, phrases)
 
 
-def receipt_of(result: Result, stage: Stage, owner: str, attempt: int) -> Json:
+def version_parts(job: Job, stage: Stage) -> Json:
+    """The version of a stage as a receipt has it. Raises Halt if its code or a dependency cannot be read."""
+    from rivus.errors import BadConfig
+    from rivus.versions.parts import version_of
+
+    try:
+        return version_of(job, stage).parts
+    except BadConfig as error:
+        raise Halt(str(error)) from None
+
+
+def receipt_of(result: Result, stage: Stage, version: Json, owner: str, attempt: int) -> Json:
     """What a stage leaves beside its output: who made it, when, from what, with what, at what cost."""
     receipt: Json = {
         "owner": owner,
@@ -197,6 +210,7 @@ def receipt_of(result: Result, stage: Stage, owner: str, attempt: int) -> Json:
         "started": utc(result.started),
         "ended": utc(result.ended),
         "handler": stage.handler or os.path.basename((stage.command or ["?"])[0]),
+        "version": version,
         "input": result.input_digest,
         "tools": {"rivus": __version__, "python": ".".join(map(str, sys.version_info[:3]))},
     }

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec import Meta, Struct, field
 
 from rivus.config.convert import Seconds, convert
+from rivus.config.schema import Calendar, Cpu, Folder, Memory, Secret
 from rivus.config.yamltree import UNUSABLE
 from rivus.model.quantity import Rate
 
@@ -110,6 +111,32 @@ def test_a_quantity_too_large_for_a_number_is_reported() -> None:
     assert "not a duration" in convert("9" * 5000 + "s", Seconds)[1][0][1]
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "said"),
+    [
+        (Memory, "512 MB", "expected text such as 512M or 2G"),
+        (Memory, 512, "expected text such as 512M or 2G, got a number"),
+        (Cpu, "1.5", "expected text such as 50% or 150%"),
+        (Calendar, "daily\n", "expected text such as Mon..Fri 07:30 America/New_York"),
+        (Folder, "data", "expected text such as /srv/data"),
+        (Folder, "/srv/../etc", "expected text such as /srv/data"),
+        (Folder, "/srv/a b", "expected text such as /srv/data"),
+        (Secret, "hunter2!", "expected text such as finnhub_token"),
+        (Memory | None, [], "expected text such as 512M or 2G, got a list"),
+    ],
+)
+def test_a_text_of_a_certain_form_is_asked_for_by_example(kind: Any, value: Any, said: str) -> None:
+    assert convert(value, kind)[1] == [((), said)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [(Memory, "2G"), (Cpu, "5%"), (Calendar, "*-*-* 04:00 UTC"), (Folder, "/srv/a.b/ü"), (Secret, "a1")],
+)
+def test_a_text_of_that_form_is_taken_as_it_is(kind: Any, value: str) -> None:
+    assert convert(value, kind) == (value, [])
+
+
 KINDS = [
     str,
     int,
@@ -120,6 +147,7 @@ KINDS = [
     dict[str, Seconds],
     str | list[int] | None,
     Literal["a"],
+    Memory,
 ]
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

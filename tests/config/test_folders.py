@@ -32,3 +32,32 @@ def test_the_option_wins_then_the_environment_then_here_then_the_system(
     monkeypatch.setenv(variable, "/from/environment")
     assert folder(None) == Path("/from/environment")
     assert folder("/from/option") == Path("/from/option")
+
+
+@pytest.mark.parametrize(
+    ("folder", "variable", "name"),
+    [(jobs_folder, "XDG_CONFIG_HOME", "jobs.d"), (spool_folder, "XDG_STATE_HOME", "spool")],
+)
+def test_a_users_own_folder_comes_before_the_systems_if_it_is_there_and_not_for_root(
+    folder: Callable[..., Path], variable: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "rivus" / name
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(variable, str(tmp_path))
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    system = folder(None)
+    assert not system.is_relative_to(tmp_path)
+    assert folder(None, user=True) == own
+    own.mkdir(parents=True)
+    assert folder(None) == own
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert folder(None) == system
+    assert folder(None, user=True) == own
+
+
+def test_a_relative_xdg_folder_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/ann")
+    monkeypatch.setenv("XDG_STATE_HOME", "state")
+    monkeypatch.delenv("RIVUS_SPOOL", raising=False)
+    assert spool_folder(None, user=True) == Path("/home/ann/.local/state/rivus/spool")

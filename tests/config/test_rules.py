@@ -95,3 +95,19 @@ def test_addresses_networks_and_host_names_can_be_allowed(host: str, tmp_path: P
 def test_anything_else_is_reported(host: str, tmp_path: Path) -> None:
     [problem] = problems(tmp_path, f"stages: [a]\nallow_private_hosts: [{host}]")
     assert problem.startswith("2:23: allow_private_hosts[0]: ")
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("columns: {State: data.a}", "columns.State: 'State' cannot be a name"),
+        ("columns: {state: data.a}", "columns.state: 'state' is a column that the index has already"),
+        ("columns: {a_state: data.a}", "columns.a_state: 'a_state' is a column that the index has already"),
+        ("columns: {x: other.a}", "columns.x: 'other.a' must begin with data., meta., a."),
+        ("columns: {x: data}", "columns.x: 'data' must begin with data., meta., a."),
+        ("columns: {t: data.t}\nsearch: [u]", "search[0]: 'u' is not one of the columns"),
+    ],
+)
+def test_a_column_that_the_index_cannot_have_is_reported(line: str, fault: str, tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, f"stages: {{a: {{handler: x.y}}}}\n{line}")
+    assert fault in problem
