@@ -34,7 +34,7 @@ FAULTS = {
     69: "A source could not be used (EX_UNAVAILABLE).",
     75: "Not now; the same command may succeed later (EX_TEMPFAIL).",
     78: "The configuration, a limit's state or a credential is broken (EX_CONFIG).",
-    130: "Interrupted by SIGINT or SIGTERM; what was held has been finished or given back.",
+    130: "Interrupted by SIGINT, SIGTERM or SIGHUP; what was held has been finished or given back.",
 }
 
 
@@ -119,6 +119,8 @@ def house(function: F) -> F:
 
 def run(command: click.Command) -> NoReturn:
     """Runs a command to its exit code. Errors for people go to stderr as one line; a closed pipe is a normal end."""
+    talk.speaker = command.name or talk.speaker
+    _fill_standard_streams()
     try:
         code = command.main(prog_name=command.name, standalone_mode=False)
     except click.ClickException as error:
@@ -129,15 +131,25 @@ def run(command: click.Command) -> NoReturn:
     except BrokenPipeError:
         code = 0
     except (RivusError, OSError) as error:
-        talk.say(f"{command.name}: {error}")
+        talk.say(f"{command.name}: {error}", talk.BROKEN)
         code = getattr(error, "exit_code", 1)
     except Exception as error:  # noqa: BLE001 - a mistake of ours is one line too, and a traceback with -vv
         import traceback
 
-        talk.say(f"{command.name}: {type(error).__name__}: {error} (a bug of rivus; -vv shows where)")
+        said = f"{command.name}: {type(error).__name__}: {error} (a bug of rivus; -vv shows where)"
+        talk.say(said, talk.BROKEN)
         talk.say("".join(traceback.format_exception(error)).replace("\n", " | "), 2)
         code = 1
     leave(code or 0)
+
+
+def _fill_standard_streams() -> None:
+    """Opens those of descriptors 0, 1 and 2 that the caller has closed: else the next file, such as a lock, would be
+    one of them, and what is done to the stream would be done to the file. Nothing can be written to them."""
+    while (descriptor := os.open(os.devnull, os.O_RDONLY)) <= 2:
+        pass
+    os.close(descriptor)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 def leave(code: int) -> NoReturn:
@@ -157,11 +169,10 @@ class Printer:
     def __init__(self, closed: Callable[[], None]) -> None:
         self._closed = closed
         self.terminal = sys.stdout is not None and sys.stdout.isatty()
-        try:
-            self._out: TextIO | None = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
+        self._out: TextIO | None = None
+        if sys.stdout is not None:
+            self._out = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
             os.dup2(2, 1)
-        except OSError:
-            self._out = None
 
     def __call__(self, line: dict[str, Any]) -> None:
         import json
@@ -182,7 +193,8 @@ class Printer:
 
 
 def on_signal(stop: Callable[[], None]) -> Callable[[], bool]:
-    """Makes SIGINT and SIGTERM call `stop`. Gives a function that tells whether one came."""
+    """Makes SIGINT, SIGTERM and SIGHUP (unless it is ignored, as by nohup) call `stop`. Gives a function that tells
+    whether one came."""
     came: list[int] = []
 
     def handle(number: int, frame: object) -> None:
@@ -196,6 +208,8 @@ def on_signal(stop: Callable[[], None]) -> Callable[[], bool]:
 
     signal.signal(signal.SIGTERM, handle)
     signal.signal(signal.SIGINT, handle)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, handle)
     return lambda: bool(came)
 
 

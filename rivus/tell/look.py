@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Container, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
@@ -15,6 +14,7 @@ from rivus.model.times import utc
 from rivus.spool.layout import Spool, names
 from rivus.spool.pause import paused
 from rivus.spool.reader import Unreadable, read_document
+from rivus.tell.history import history
 
 if TYPE_CHECKING:
     from rivus.config.schema import Job
@@ -125,7 +125,7 @@ def item(spool: Spool, name: str, stages: list[str], key: str) -> Json | None:
     whole["stages"] = {stage: _stage(place, name) for stage, place in places.items() if place}
     folder = spool.files(name, file)
     whole["files"] = sorted(f"{where}/{one}" for where, _, here in os.walk(folder) for one in here)
-    whole["history"] = list(history(spool, name, key))
+    whole["history"] = history(spool, name, key)
     return whole
 
 
@@ -146,22 +146,3 @@ def _stage(place: tuple[Box, str], job: str) -> Json:
         parts = {"output": ticket.output, "receipt": ticket.receipt, "error": ticket.error, "attempts": ticket.attempts}
         whole |= {name: part for name, part in parts.items() if part}
     return whole
-
-
-def history(spool: Spool, job: str, key: str) -> Iterator[Json]:
-    """What the journal says about an item, oldest first."""
-    for day in sorted(names(spool.journal)):
-        with open(f"{spool.journal}/{day}", "rb") as lines:
-            for line in lines:
-                if job.encode() not in line:
-                    continue
-                try:
-                    entry = json.loads(line)
-                except ValueError:
-                    continue
-                if isinstance(entry, dict) and entry.get("job") == job and _same(entry.get("key"), key):
-                    yield entry
-
-
-def _same(named: object, key: str) -> bool:
-    return named == key or named == file_name(key).removesuffix(".json")

@@ -28,7 +28,7 @@ from rivus.spool.pause import paused
 from rivus.spool.publish import publish
 from rivus.spool.reader import Unreadable, dump, read_document
 from rivus.spool.rejected import reject_found
-from rivus.talk import logger, say
+from rivus.talk import about, logger, say
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -98,6 +98,10 @@ class Discovery:
 
     def run(self) -> int:
         """Gives the number of new items. Raises TryAgain, Unavailable, BadConfig for what the source says."""
+        with about(job=self.job.name, stage="discover", run=self.owner.name):
+            return self._run()
+
+    def _run(self) -> int:
         discover = self.job.discover
         if discover is None:
             return 0
@@ -193,6 +197,10 @@ class Discovery:
         return ticket
 
     def _change(self, ticket: Ticket, rerun: bool) -> None:
+        with about(key=ticket.key):
+            self._change_one(ticket, rerun)
+
+    def _change_one(self, ticket: Ticket, rerun: bool) -> None:
         try:
             changed = change(self.spool, self.job.plan, ticket, self.owner, rerun)
         except (Unreadable, FileNotFoundError) as error:

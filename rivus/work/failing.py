@@ -19,7 +19,7 @@ from rivus.model.states import DEFER, FAIL, HOLD
 from rivus.model.times import utc
 from rivus.spool import streak
 from rivus.spool.pause import pause
-from rivus.talk import say, scrubbed
+from rivus.talk import BROKEN, say, scrubbed
 from rivus.work import attempt as attempts
 from rivus.work.hooks import Event, fire, rearm
 
@@ -88,7 +88,8 @@ def _stop_others(run: StageRun, claim: Claim, decision: Decision, entry: Json) -
 
 def _pause(run: StageRun, reason: str, by: str, entry: Json) -> None:
     pause(run.crew.spool, run.job.name, reason, by, run.crew.owner)
-    say(f"{run.job.name}: PAUSED: {reason}; rivus-limit unpause {run.job.name} lets it go on")
+    said = f"{run.job.name}: PAUSED: {reason}; rivus-limit unpause {run.job.name} lets it go on"
+    say(said, BROKEN, entry["class"])
     rearm(run.crew.spool, "resumed", run.job.name)
     _tell(run, "paused", run.job.name, entry)
 
@@ -115,14 +116,14 @@ def _move(run: StageRun, claim: Claim, decision: Decision, entry: Json, expected
         run.crew.put_off += 1
         run.desk.defer(claim, decision.due, entry)
         when = "when the job is resumed" if decision.due == FOREVER else f"at {utc(decision.due)}"
-        say(f"{shown}; again {when}", 0 if decision.pause else 1)
+        say(f"{shown}; again {when}", 0 if decision.pause else 1, entry["class"])
         run.crew.news()
         return
     run.crew.failed += 1
     error = {name: entry[name] for name in ("type", "reason", "class", "fingerprint")} | {"at": entry["ended"]}
     settled = {FAIL: run.desk.fail, HOLD: run.desk.hold}[decision.move]
     settled(claim, error, entry)
-    say(f"{shown}: {decision.outcome}")
+    say(f"{shown}: {decision.outcome}", BROKEN, entry["class"])
     _tell(run, "held" if decision.move is HOLD else "failed", entry["fingerprint"], entry | {"key": claim.ticket.key})
     run.print(claim, decision.outcome, error=entry["reason"])
 

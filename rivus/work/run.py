@@ -17,7 +17,7 @@ from rivus.spool import streak
 from rivus.spool.desk import Claim, Desk, Young
 from rivus.spool.pause import paused
 from rivus.spool.recover import YOUNG, recover
-from rivus.talk import say
+from rivus.talk import about, say
 from rivus.work import attempt as attempts
 from rivus.work.context import ItemContext
 from rivus.work.crew import Active, Crew
@@ -43,6 +43,7 @@ class StageRun:
         self._next = threading.Lock()
         self._calling = threading.Lock()
         self._call: attempts.Call | None = None
+        self.version: Json = {}
         crew.spool.prepare(job.plan)
         recover(crew.spool, job.name, stage.name, crew.owner, job.plan, stage.interruptions)
         crew.runs.append(self)
@@ -63,8 +64,9 @@ class StageRun:
 
     def _work(self) -> None:
         try:
-            while (name := self._take()) is not None:
-                self._serve(name)
+            with about(job=self.job.name, stage=self.stage.name, run=self.crew.owner.name):
+                while (name := self._take()) is not None:
+                    self._serve(name)
         except BaseException as error:  # noqa: BLE001 - the thread that drains raises it
             self.crew.fault = self.crew.fault or error
             self.crew.stop()
@@ -101,7 +103,8 @@ class StageRun:
             if self.crew.enter():
                 try:
                     if claim := self.desk.claim(name):
-                        self._try(claim, permit)
+                        with about(key=claim.ticket.key):
+                            self._try(claim, permit)
                 finally:
                     self.crew.exit()
         finally:
@@ -130,7 +133,8 @@ class StageRun:
         finally:
             self.crew.exit()
         self.crew.put_off += 1
-        say(f"{self.label} {claim.ticket.key}: {why.why}", 1)
+        with about(key=claim.ticket.key):
+            say(f"{self.label} {claim.ticket.key}: {why.why}", 1)
         return True
 
     def _try(self, claim: Claim, permit: Permit) -> None:
@@ -166,6 +170,7 @@ class StageRun:
             return attempts.Result(item, None, "", now, now)
         try:
             with self._calling:
+                self.version = self.version or attempts.version_parts(self.job, self.stage)
                 self._call = self._call or attempts.caller(self.job, self.stage)
         except Halt as halt:
             return attempts.Result(halt, None, "", now, now)
@@ -189,11 +194,12 @@ class StageRun:
     def _finish(self, claim: Claim, result: attempts.Result) -> None:
         tries = claim.ticket.tries() + 1
         decision = SKIPPED if result.error else DONE
-        receipt = attempts.receipt_of(result, self.stage, self.crew.owner.name, tries)
+        receipt = attempts.receipt_of(result, self.stage, self.version, self.crew.owner.name, tries)
         if not self.desk.finish(claim, result.output, receipt, self.entry(decision, tries, result)):
             say(f"{self.label} {claim.ticket.key}: was taken away while it ran; the result is void")
             return
         self.crew.done += 1
+        say(f"{self.label} {claim.ticket.key}: {decision.outcome} in {result.ended - result.started:.1f} s", 1)
         streak.succeeded(self.crew.spool, self.job.name, self.stage.name)
         self.print(claim, decision.outcome, result.output)
 
@@ -201,7 +207,8 @@ class StageRun:
         """Records an item whose handler does not come back."""
         error = TimeoutError(f"took longer than {self.stage.timeout:g} s and could not be ended")
         result = attempts.Result(error, None, "", active.started, time.time())
-        self._settle(active.claim, result)
+        with about(job=self.job.name, stage=self.stage.name, run=self.crew.owner.name, key=active.claim.ticket.key):
+            self._settle(active.claim, result)
 
     def entry(self, decision: Decision, tries: int, result: attempts.Result) -> Json:
         """The record of an attempt: which one, by whom, when, how it ended."""
