@@ -6,8 +6,11 @@ import functools
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -158,6 +161,34 @@ def test_a_module_that_fails_to_load_is_reported_with_its_reason(
     for name in ("my.fetch", "team.web.fetch"):
         with pytest.raises(BadConfig, match=f"{name}: its module fails to load: {reason}"):
             find("handler", name, tmp_path)
+
+
+SLOW = """
+import gate
+gate.loads.append(1)
+gate.begun.set()
+assert gate.go.wait(20)
+
+def fetch(item, ctx):
+    return {"whole": True}
+"""
+
+
+def test_no_thread_sees_a_module_that_is_half_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = SimpleNamespace(loads=[], begun=threading.Event(), go=threading.Event())
+    monkeypatch.setitem(sys.modules, "gate", gate)  # type: ignore[misc]
+    write(tmp_path, slow=SLOW)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(find, "handler", "slow.fetch", tmp_path)
+        assert gate.begun.wait(20)
+        second = threads.submit(find, "handler", "slow.fetch", tmp_path)
+        try:
+            with pytest.raises(TimeoutError):
+                second.result(timeout=0.1)
+        finally:
+            gate.go.set()
+        assert first.result(20) is second.result(20)
+    assert gate.loads == [1]
 
 
 def test_a_file_that_was_mended_is_loaded(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,18 +48,21 @@ class Progress:
 def work(
     spool: Spool, owner: Owner, jobs: Iterable[Job], linger: float, most: int | None,
     man: Callable[[Crew], None], before: Callable[[Crew], None] = lambda crew: None, again: bool = True,
+    seconds: float = inf,
 ) -> int:  # fmt: skip
     """Makes a crew, lets `man` give it stages, drains it, and gives the exit code.
 
     before: what happens once signals stop the crew and before it drains. again: begin the command anew, in this
-    process, when a handler hung; without it that ends in TryAgain.
+    process, when a handler hung; without it that ends in TryAgain. seconds: after so many no more is claimed, and a
+    handler that hung ends the command sooner.
     """
     from rivus.limits import Limits
     from rivus.work.crew import Crew
     from rivus.work.hooks import drain, fire
 
     definitions = {name: limit for job in jobs for name, limit in job.limits.items()}
-    crew = Crew(spool, owner, Limits(Path(spool.limits), definitions), lambda line: None, linger, most)
+    limits, until = Limits(Path(spool.limits), definitions), time.monotonic() + seconds
+    crew = Crew(spool, owner, limits, lambda line: None, linger, most, until)
     printer = Printer(crew.stop)
     progress = Progress(quiet=printer.terminal)
 
@@ -79,6 +83,8 @@ def work(
         progress.end()
     if interrupted():
         return 130
+    if seconds < inf:
+        return 0  # whoever sets a time starts the next one, which may not last longer than this one
     if crew.hung and again and most is None:
         owner.close()
         printer.close()

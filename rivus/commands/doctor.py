@@ -167,5 +167,32 @@ def diagnose(house: House) -> int:
     return 0
 
 
+@command.command("unit")
+@click.argument("name")
+@click.pass_obj
+def unit(house: House, name: str) -> int:
+    """Tells why the unit NAME of systemd has failed and what mends it, notes it in the spool's journal, and starts the
+    hooks on-unit, once per unit, meaning and day. Every unit of rivus that fails has this run."""
+    import os
+
+    from rivus.spool.journal import record
+    from rivus.tell.checkup.endings import ending, last_words, meaning, work_of
+    from rivus.work.hooks import drain, fire
+
+    end = ending(name, os.environ)
+    if end.result == "success":
+        click.echo(f"the unit {name} has not failed")
+        return 0
+    found, said, (job, stage) = meaning(end, house.jobs_folder), last_words(end), work_of(name)
+    click.echo("\n".join([f"! {found.what}", *(f"    | {line}" for line in said), f"    {found.mend}"]))
+    spool = house.spool()
+    told = {"unit": name, "class": found.kind, "reason": found.what, "result": end.result, "status": end.status}
+    record(spool, "unit", job, stage, "", **told)
+    told |= {"job": job, "stage": stage, "mend": found.mend, "said": "\n".join(said)}
+    fire(house.jobs_folder, spool, "unit", f"{name} {found.kind}", told)
+    drain()
+    return 0
+
+
 def main() -> None:
     run(command)

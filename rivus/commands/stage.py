@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from itertools import islice
+from math import inf
 from typing import TYPE_CHECKING
 
 import click
@@ -31,13 +32,15 @@ BROKEN_FOR = 300.0
 @click.argument("addresses", nargs=-1, metavar="[JOB/KEY]...")
 @click.option("--no-stdin", is_flag=True, help="Leave standard input alone (cron leaves an empty pipe there).")
 @click.option("--limit", "most", type=click.IntRange(1), metavar="N", help="Start at most N items.")
+@click.option("--for", "seconds", type=DURATION, default=inf, metavar="TIME", help="Start nothing after TIME.")
 @click.option("--linger", type=DURATION, default="30s", metavar="TIME", help="Wait for items due within TIME (30s).")
 @click.option("--dry-run", is_flag=True, help="Print what would run; run nothing.")
 @version
 @house
 def command(
-    house: House, stage: str, addresses: tuple[str, ...], no_stdin: bool, most: int | None, linger: float, dry_run: bool
-) -> int:
+    house: House, stage: str, addresses: tuple[str, ...], no_stdin: bool, most: int | None, seconds: float,
+    linger: float, dry_run: bool,
+) -> int:  # fmt: skip
     """Runs STAGE on what is ready in every job that has it (or only in JOB), or on exactly the items on standard
     input (JSON Lines) or in the arguments, until nothing is left. Prints each item that ends."""
     job, colon, name = stage.rpartition(":")
@@ -53,11 +56,12 @@ def command(
         return _shelve(spool, job, name) or house.broken
     if asked is None and not any(may_run(spool, one, name, linger) for one in jobs):
         return house.broken
-    return _work(spool, jobs, name, linger, most, asked, lines) or house.broken or (65 if lines and lines.bad else 0)
+    code = _work(spool, jobs, name, linger, most, seconds, asked, lines)
+    return code or house.broken or (65 if lines and lines.bad else 0)
 
 
 def _work(
-    spool: Spool, jobs: dict[str, Job], stage: str, linger: float, most: int | None,
+    spool: Spool, jobs: dict[str, Job], stage: str, linger: float, most: int | None, seconds: float,
     asked: Iterator[Asked] | None, lines: Lines | None,
 ) -> int:  # fmt: skip
     from rivus.commands.asking import Route
@@ -77,7 +81,7 @@ def _work(
             route.start()
 
     with Owner(spool) as owner:
-        return work(spool, owner, jobs.values(), linger, most, man, again=asked is None)
+        return work(spool, owner, jobs.values(), linger, most, man, again=asked is None, seconds=seconds)
 
 
 def _shelve(spool: Spool, job: str, stage: str) -> int:

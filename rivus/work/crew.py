@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING
 
 from rivus.limits import Limits
@@ -49,7 +50,7 @@ class Crew:
     """See the module.
 
     emit: called for every item that ended, one call at a time. linger: seconds to wait in the process for items
-    that are not due yet. most: how many items may be started.
+    that are not due yet. most: how many items may be started. until: the time.monotonic() from which none is.
     """
 
     spool: Spool
@@ -58,6 +59,7 @@ class Crew:
     emit: Emit
     linger: float = 30.0
     most: int | None = None
+    until: float = inf
     started: int = 0
     hung: bool = False
     stopping: bool = False
@@ -91,6 +93,8 @@ class Crew:
                     break
                 self.turn.wait(0.2)
             self._end_hung()
+            if time.monotonic() > self.until:
+                self.stopping = True
             if self.give_back_at and time.monotonic() > self.give_back_at:
                 self._give_back()
         if self.fault:

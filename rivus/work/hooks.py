@@ -30,7 +30,7 @@ from rivus.spool import atomic
 from rivus.spool.layout import Spool, names
 from rivus.talk import say, scrubbed
 
-Event = Literal["failed", "paused", "parked", "held", "done", "resumed"]
+Event = Literal["failed", "paused", "parked", "held", "done", "resumed", "unit"]
 FOLDER = "hooks.d"
 SECONDS = 10.0
 """What a hook may take."""

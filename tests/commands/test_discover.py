@@ -6,12 +6,14 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
 from tests.commands.trees import inject, tree
-from tests.conftest import House
+from tests.conftest import ROOT, House
 
 OWN = """
 import json
@@ -37,6 +39,13 @@ def endless(look):
         time.sleep(0.0005)
         look.cursor["at"] = number = number + 1
         yield Found(f"k{number}", {})
+
+
+def stuck(look):
+    yield Found("before", {})
+    (look.folder / "stuck").touch()
+    while True:
+        time.sleep(600)
 
 
 def fetch(item, ctx):
@@ -335,6 +344,24 @@ def test_a_signal_ends_it_with_all_that_was_printed_published_and_the_cursor_whe
     assert process.wait(timeout=30) == 130
     assert {f"{key}.json" for key in keys(out)} == set(own.box("demo", "discover", "done"))
     assert cursor(own) is None
+
+
+SOONER = "import sys; from rivus.commands import discover, frame; frame.LEAVE_WITHIN = float(sys.argv.pop(1))"
+
+
+@pytest.mark.parametrize("bound", [0.3, pytest.param(9.0, marks=pytest.mark.torture)])
+def test_a_source_that_hangs_does_not_outlive_a_signal_for_longer_than_the_bound(own: House, bound: float) -> None:
+    own.job("demo", (JOB % "").replace("own.look", "own.stuck"))
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"{SOONER}; discover.main()", str(bound), "demo"],
+        cwd=own.root, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    own.wait_for((own.root / "jobs.d/stuck").exists, "the source to hang")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=bound + 20) == 130
+    assert cursor(own) is None
+    own.run("rivus-sweep")
+    assert os.listdir(own.root / "spool/_owners") == [], "as after a crash: the next sweep buries it"
 
 
 def test_head_closing_early_is_a_normal_end(own: House) -> None:

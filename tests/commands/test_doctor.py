@@ -198,3 +198,52 @@ def test_fsck_finds_an_item_that_is_there_twice(demo: House) -> None:
     os.link(stage / "done/a.json", stage / "failed/a.json")
     assert not any("twice" in line["what"] or "a.json" in line["what"] for line in findings(demo))
     assert any("demo" in line["what"] for line in findings(demo, "--fsck"))
+
+
+STAGE = "rivus-stage@demo:fetch.service"
+FAILED = {"MONITOR_UNIT": STAGE, "MONITOR_SERVICE_RESULT": "exit-code", "MONITOR_EXIT_STATUS": "78"}
+
+
+def test_a_unit_that_has_failed_is_told_of_with_what_mends_it_and_noted(demo: House) -> None:
+    hook = demo.root / "jobs.d/hooks.d/on-unit"
+    hook.parent.mkdir()
+    hook.write_text(f"#!/bin/sh\ncat >>{demo.root}/heard\n")
+    hook.chmod(0o755)
+    for _ in range(2):
+        out = demo.run("rivus-doctor", "unit", STAGE, env=FAILED).out
+        assert out.startswith(f"! the unit {STAGE} has failed: ") and "rivus-check" in out
+    demo.run("rivus-doctor", "unit", STAGE, env={**FAILED, "MONITOR_EXIT_STATUS": "203"})
+    heard = [json.loads(line) for line in (demo.root / "heard").read_text().splitlines()]
+    assert [(one["event"], one["job"], one["stage"], one["class"]) for one in heard] == [
+        ("unit", "demo", "fetch", "configuration"), ("unit", "demo", "fetch", "program"),
+    ]  # fmt: skip
+    [day] = (demo.root / "spool/_journal").iterdir()
+    lines = [json.loads(line) for line in day.read_text().splitlines()]
+    assert [(one["move"], one["unit"], one["status"]) for one in lines] == [
+        ("unit", STAGE, "78"), ("unit", STAGE, "78"), ("unit", STAGE, "203"),
+    ]  # fmt: skip
+
+
+def test_a_unit_that_has_not_failed_is_no_news(demo: House) -> None:
+    done = demo.run("rivus-doctor", "unit", STAGE, env={**FAILED, "MONITOR_SERVICE_RESULT": "success"})
+    assert done.out == f"the unit {STAGE} has not failed\n"
+    assert not (demo.root / "spool/_journal").exists() or not os.listdir(demo.root / "spool/_journal")
+
+
+def test_what_systemd_says_moves_nobodys_cursor(demo: House) -> None:
+    odd = {f"MONITOR_{name}": "\x1b[2J" for name in ("SERVICE_RESULT", "EXIT_STATUS", "INVOCATION_ID")}
+    assert "\x1b" not in demo.run("rivus-doctor", "unit", STAGE, env=FAILED | odd).out
+
+
+def test_a_failure_is_told_even_if_the_spool_is_what_failed(demo: House) -> None:
+    argv = ("rivus-doctor", "--spool", "/proc/nowhere", "unit", STAGE)
+    process = demo.start(*argv, env=FAILED)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode != 0 and "/proc/nowhere" in err and "Traceback" not in err
+    assert "has failed" in out
+
+
+def test_the_name_of_a_unit_is_not_trusted(demo: House) -> None:
+    for name in ("sshd.service", "rivus-$(reboot).service", "rivus-../../x"):
+        assert "not the name of a unit" in demo.run("rivus-doctor", "unit", name, code=65).err
+    assert "Usage" in demo.run("rivus-doctor", "unit", "--host=x", code=2).err

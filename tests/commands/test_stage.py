@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,8 @@ import pytest
 
 from tests.commands.samples import CHAIN, STEPS
 from tests.commands.trees import inject, tree
-from tests.conftest import House
+from tests.conftest import ROOT, House
+from tests.systemd_box import Box
 
 ONE = "stages: {fetch: {handler: steps.fetch%s}}\n"
 
@@ -234,3 +238,116 @@ def test_the_folders_can_be_named_by_options_and_by_the_environment(chain: House
     options = ["--jobs", str(chain.root / "jobs.d"), "--spool", str(chain.root / "spool")]
     assert len(House(away).run("rivus-stage", "fetch", *options, env=wrong).lines) == 1
     assert list(away.iterdir()) == []
+
+
+MOMENT = """
+import time
+def fetch(item, ctx):
+    time.sleep(0.02)
+    return {"ok": 1}
+"""
+
+
+def test_after_its_time_it_starts_nothing_and_ends_well_with_what_ran_finished(house: House) -> None:
+    house.job("demo", ONE.replace("steps", "moment") % ", concurrency: 2", moment=MOMENT)
+    inject(house, *({"id": f"i{number}"} for number in range(800)))
+    printed = keys(house.run("rivus-stage", "demo:fetch", "--for", "500ms").out)
+    done, ready = house.box("demo", "fetch", "done"), house.box("demo", "fetch", "ready")
+    assert printed == [name.removesuffix(".json") for name in done]
+    assert ready and len(done) + len(ready) == 800 and running(house) == []
+    assert not any("attempts" in house.ticket("demo", "fetch", "ready", name) for name in ready[:20])
+
+
+def test_a_time_that_is_longer_than_the_work_changes_nothing(chain: House) -> None:
+    inject(chain, {"id": "a"}, {"id": "b", "do": "soon"})
+    assert keys(chain.run("rivus-stage", "demo:fetch", "--for", "1h").out) == ["a", "b"]
+
+
+def test_with_a_time_of_its_own_it_does_not_stay_for_what_is_due_later(chain: House) -> None:
+    inject(chain, {"id": "a", "do": "later"})
+    chain.run("rivus-stage", "demo:fetch", "--linger", "2h", "--for", "300ms")
+    assert chain.box("demo", "fetch", "later") == ["a.json"]
+
+
+def test_with_a_time_of_its_own_a_handler_that_hangs_ends_it_instead_of_beginning_anew(house: House) -> None:
+    house.job("demo", ONE % ", timeout: 200ms, concurrency: 1", steps=STEPS)
+    inject(house, {"id": "a", "do": "hang"})
+    house.run("rivus-stage", "demo:fetch", "--for", "1h", "--linger", "0s")
+    assert house.box("demo", "fetch", "ready") == running(house) == []
+    assert house.ticket("demo", "fetch", "later", "a.json")["attempts"][0]["outcome"] == "timeout"
+
+
+def claimed(house: House, *argv: str, **more: Any) -> subprocess.Popen[str]:
+    """A worker that has claimed an item."""
+    worker = house.start("rivus-stage", "--no-stdin", *argv, **more)
+    house.wait_for(lambda: bool(running(house)), "a claim")
+    return worker
+
+
+def test_a_worker_that_waits_for_an_item_that_is_not_due_ends_at_once_when_it_is_told_to(chain: House) -> None:
+    inject(chain, {"id": "a"}, {"id": "b", "do": "later"})
+    worker = chain.start("rivus-stage", "demo:fetch", "--linger", "2h")
+    chain.wait_for(lambda: (chain.root / "spool/demo/fetch/later/b.json").exists(), "the ticket that is put off")
+    worker.terminate()
+    worker.communicate(timeout=8)
+    assert worker.returncode == 130
+    assert chain.box("demo", "fetch", "later") == ["b.json"]
+    assert os.listdir(chain.root / "spool/_owners") == []
+
+
+def test_a_terminal_that_goes_away_ends_it_as_the_other_signals_do(chain: House) -> None:
+    inject(chain, {"id": "a", "do": "slow"})
+    worker = claimed(chain, "demo:fetch", preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
+    worker.send_signal(signal.SIGHUP)
+    worker.communicate(timeout=15)
+    assert worker.returncode == 130
+    assert chain.box("demo", "fetch", "done") == ["a.json"] and running(chain) == []
+
+
+def test_under_nohup_it_outlives_its_terminal(chain: House) -> None:
+    inject(chain, {"id": "a", "do": "slow"})
+    worker = claimed(chain, "demo:fetch", preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    worker.send_signal(signal.SIGHUP)
+    worker.communicate(timeout=15)
+    assert (worker.returncode, chain.box("demo", "fetch", "done")) == (0, ["a.json"])
+
+
+@pytest.mark.parametrize("closing", [">/dev/null", ">&-", "<&- >&- 2>&-"])
+def test_nobody_has_to_listen(chain: House, closing: str) -> None:
+    inject(chain, {"id": "a"}, {"id": "b", "do": "fail"})
+    assert chain.shell(f"rivus-stage --no-stdin demo:fetch --linger 0s {closing}").returncode == 0
+    assert (chain.box("demo", "fetch", "done"), chain.box("demo", "fetch", "failed")) == (["a.json"], ["b.json"])
+    ticket = chain.ticket("demo", "fetch", "done", "a.json")
+    assert ticket["output"] == {"raw": "hello "}
+
+
+def under_systemd(box: Box, do: str) -> str:
+    """Runs the stage as a unit on an item, stops the unit once the item is claimed; gives its result and exit code."""
+    box.write("/srv/jobs.d/demo.yaml", ONE % "")
+    box.write("/srv/jobs.d/steps.py", STEPS)
+    box.write("/srv/spool/demo/fetch/ready/a.json", json.dumps({"id": "a", "do": do}))
+    properties = ["Type=oneshot", "KillMode=mixed", "SuccessExitStatus=130", "StandardOutput=null"]
+    properties += ["Environment=PYTHONDONTWRITEBYTECODE=1", f"Environment=RIVUS_PYTHON={ROOT}/.venv/bin/python"]
+    argv = [f"{ROOT}/bin/rivus-stage", "--no-stdin", "--jobs", "/srv/jobs.d", "--spool", "/srv/spool", "demo:fetch"]
+    options = [f"--property={one}" for one in properties]
+    box.run("systemd-run", "--unit=rivus-t", "--no-block", "--remain-after-exit", *options, *argv)
+    running = "/srv/spool/demo/fetch/running"
+    box.wait_for(lambda: any(box.names(f"{running}/{owner}") for owner in box.names(running)), "a claim")
+    box.run("systemctl", "stop", "rivus-t.service")
+    left = [name for owner in box.names(running) for name in box.names(f"{running}/{owner}")]
+    assert left == [] and box.names("/srv/spool/_owners") == []
+    return box.journal("--unit=rivus-t.service")
+
+
+def test_a_unit_that_is_stopped_finishes_what_it_can(box: Box) -> None:
+    said = under_systemd(box, "slow")
+    assert box.names("/srv/spool/demo/fetch/done") == ["a.json"]
+    assert "Failed" not in said and "SIGKILL" not in said
+
+
+@pytest.mark.torture
+def test_a_unit_that_is_stopped_gives_back_what_it_cannot_finish(box: Box) -> None:
+    said = under_systemd(box, "hang")
+    assert box.names("/srv/spool/demo/fetch/ready") == ["a.json"]
+    assert "attempts" not in json.loads(box.read("/srv/spool/demo/fetch/ready/a.json"))
+    assert "Failed" not in said and "SIGKILL" not in said

@@ -22,7 +22,7 @@ from rivus.model.times import utc
 from rivus.spool.layout import open_spool
 from rivus.tell.checkup import Finding, checkup
 from rivus.tell.checkup.finding import word
-from rivus.tell.checkup.machine import failed_units, uncompiled
+from rivus.tell.checkup.machine import uncompiled
 from rivus.tell.checkup.sources import discoveries, usual_gap
 from tests.commands.samples import CHAIN, STEPS
 from tests.conftest import House
@@ -424,14 +424,6 @@ def test_a_large_spool_of_tests_is_removed(chain: House) -> None:
     with (chain.root / "spool/_test/demo/files/large").open("wb") as file:
         file.truncate(2 << 30)
     mended(chain, "more than 1 GiB")
-
-
-def test_units_that_have_failed_are_started_again() -> None:
-    # Lines as systemctl(1) prints them with --plain --no-legend.
-    listing = "rivus-sweep.service loaded failed failed Reconciles the spool\nother.service loaded failed failed x\n"
-    [finding] = failed_units(listing)
-    assert finding.mend.endswith("systemctl restart rivus-sweep.service")
-    assert list(failed_units("")) == []
 
 
 def test_a_check_that_cannot_be_made_is_a_finding_and_the_others_are_made(chain: House) -> None:

@@ -229,3 +229,47 @@ def test_what_a_handler_prints_is_not_among_the_items(house: House) -> None:
     done = house.run("rivus-stage", "demo:fetch")
     assert [line["key"] for line in done.lines] == ["a"]
     assert done.err.count("noise") == 2
+
+
+FORK = """
+import os
+def fetch(item, ctx):
+    child = os.fork()
+    if not child:
+        if item["id"] == "raises": raise ValueError("in the child")
+        return {"who": "child"}
+    return {"who": "parent", "child": os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}
+"""
+
+
+def test_what_a_handler_forks_has_no_part_in_what_follows(house: House) -> None:
+    house.job("demo", "stages: {fetch: {handler: forks.fetch}}", forks=FORK)
+    house.run("rivus-inject", "demo", stdin='{"id": "returns"}\n{"id": "raises"}')
+    lines = house.run("rivus-stage", "demo:fetch").lines
+    assert sorted(line["key"] for line in lines) == ["raises", "returns"], "each is told once"
+    for key, code in (("returns", 0), ("raises", 1)):
+        ticket = house.ticket("demo", "fetch", "done", f"{key}.json")
+        assert ticket["output"] == {"who": "parent", "child": code} and len(ticket["attempts"]) == 1
+
+
+PIPE = """
+import os
+from rivus.model.outcome import RetryLater
+def fetch(item, ctx):
+    there = sorted(os.listdir(ctx.workdir))
+    os.mkfifo(ctx.workdir / "pipe")
+    os.symlink("/etc/hostname", ctx.workdir / "link")
+    (ctx.workdir / "page").write_text("page")
+    if ctx.attempt == 1:
+        raise RetryLater("once more", after=0.05)
+    return {"there": there}
+"""
+
+
+def test_a_pipe_in_a_workdir_is_no_file_and_keeps_nobody_waiting(house: House) -> None:
+    house.job("demo", "stages: {fetch: {handler: fifos.fetch, retry: [1s]}}", fifos=PIPE)
+    house.run("rivus-inject", "demo", stdin='{"id": "a"}')
+    house.run("rivus-stage", "demo:fetch")
+    ticket = house.ticket("demo", "fetch", "done", "a.json")
+    assert ticket["output"] == {"there": []}, "the second try began in an empty folder"
+    assert ticket["receipt"]["files"] == [{"file": "fetch/page", "bytes": 4}]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rivus.errors import RivusError
 from rivus.spool.layout import Spool
-from rivus.tell.checkup import machine, rests, setup, sources, work
+from rivus.tell.checkup import machine, rests, setup, sources, units, work
 from rivus.tell.checkup.finding import Finding, one_line, word
 from rivus.tell.checkup.visit import Visit
 
@@ -24,7 +24,7 @@ Check = Callable[[Visit], Iterator[Finding]]
 RESTS: tuple[Check, ...] = (rests.paused_jobs, rests.resting_sources)
 CHECKS: tuple[Check, ...] = (
     setup.problems, setup.secrets, setup.writable_by_all, machine.network, machine.space, machine.inodes,
-    machine.rights, machine.units, work.dead_owners, work.stuck, work.overdue, work.idle, work.given_up,
+    machine.rights, units.units, work.dead_owners, work.stuck, work.overdue, work.idle, work.given_up,
     work.rejected, sources.silent, sources.empty, setup.ytdlp, machine.bytecode, machine.large_test_spool,
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The machine and the installation: space, file system, rights, bytecode, units. Nothing here is slow or changes it."""
+"""The machine and the installation: space, file system, rights, bytecode. Nothing here is slow or changes it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ GRAVE, LOW = 0.01, 0.05
 LEAST_BYTES = 100 << 20
 OLD_JOURNAL = 30 * 86400.0
 TEST_BYTES = 1 << 30
-SYSTEMCTL_SECONDS = 1.0
 MODULES = ("__init__.py", "talk.py", "run.py", "commands/frame.py", "spool/desk.py")
 
 
@@ -119,26 +118,3 @@ def uncompiled(package: Path) -> Finding | None:
         return None
     what = f"{package} is without bytecode and cannot be written to: each start compiles it anew"
     return Finding(what, f"{as_root(word(sys.executable))} -m compileall -q {word(str(package))}")
-
-
-def units(visit: Visit) -> Iterator[Finding]:
-    """Units of ours that have failed, on a machine that systemd has booted (sd_booted(3))."""
-    if not os.path.isdir("/run/systemd/system"):
-        return
-    import subprocess
-
-    command = ["systemctl", "list-units", "--state=failed", "--plain", "--no-legend", "--no-pager", "rivus-*"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SYSTEMCTL_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return
-    yield from failed_units(done.stdout)
-
-
-def failed_units(listing: str) -> Iterator[Finding]:
-    """The findings in what `systemctl list-units --plain --no-legend` prints: a unit's name first on each line."""
-    for line in listing.splitlines():
-        if (fields := line.split()) and fields[0].startswith("rivus-"):
-            unit = word(fields[0])
-            what = f"the unit {one_line(fields[0])} has failed; journalctl -u {unit} tells why"
-            yield Finding(what, as_root(f"systemctl restart {unit}"), grave=True)
