@@ -5,7 +5,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test torture bench man clean
+PREFIX ?= /usr/local
+DESTDIR ?=
+define FIND_PYTHON
+for python in '$(PYTHON)' python3.14 python3.13 python3.12 python3.11; do \
+  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; python=; \
+done; \
+if [ -z "$$python" ]; then \
+  echo "This needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo not there)." >&2; \
+  echo 'Install one, or say which: make PYTHON=/path/to/python3.12 …' >&2; exit 1; \
+fi
+endef
+
+.PHONY: help run test torture bench man install uninstall clean
 
 help:
 	@echo 'make run       the whole chain once, against a small video channel on this machine; again: what is new'
@@ -13,6 +25,8 @@ help:
 	@echo 'make torture   minutes of kills and random moves; nothing may be lost'
 	@echo 'make bench     the speed budgets, measured'
 	@echo 'make man       writes the parts of the man pages that follow from the commands'
+	@echo 'make install   for the machine (as root), or for yourself with PREFIX=~/.local; again: the newer release'
+	@echo 'make uninstall removes that, and keeps jobs, spool and credentials'
 	@echo 'make clean     removes .venv and caches, never the spool'
 
 run: $(VENV)/run.stamp
@@ -33,6 +47,10 @@ bench: $(VENV)/run.stamp
 man: $(VENV)/run.stamp
 	$(BIN)/python man/generate.py
 
+# A release of its own beside the older ones; what runs goes on. It needs no .venv and leaves nothing here.
+install uninstall:
+	@$(FIND_PYTHON); "$$python" -B install/install.py $@ --prefix '$(PREFIX)' --destdir '$(DESTDIR)'
+
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find rivus tests man jobs.d -name __pycache__ -prune -exec rm -rf {} +
@@ -46,13 +64,7 @@ $(VENV)/%.stamp: pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(BIN)/python:
-	@for python in '$(PYTHON)' python3.14 python3.13 python3.12 python3.11; do \
-	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; python=; \
-	done; \
-	if [ -z "$$python" ]; then \
-	  echo "This needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo not there)." >&2; \
-	  echo 'Install one, or say which: make run PYTHON=/path/to/python3.12' >&2; exit 1; \
-	fi; \
+	@$(FIND_PYTHON); \
 	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
 	  echo "$$python cannot make virtual environments: it comes without ensurepip." >&2; \
 	  echo 'On Debian and Ubuntu: apt install python3-venv. Or name another one: make run PYTHON=python3.12' >&2; exit 1; \

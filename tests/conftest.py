@@ -19,6 +19,7 @@ import pytest
 from rivus.net.guard import guarding
 
 ROOT = Path(__file__).resolve().parent.parent
+pytest_plugins = ["tests.machines"]
 
 
 @pytest.fixture(autouse=True)
