@@ -9,6 +9,8 @@ from rivus.model.outcome import Skip
 if TYPE_CHECKING:
     from rivus.model.context import Context
 
+NETWORK = False  # so its systemd unit gets none
+
 
 def summary(item: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """One sentence and the figures for a row of the calendar (`symbol`, `eps_actual`, `eps_estimate`, `revenue_actual`,

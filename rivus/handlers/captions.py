@@ -19,6 +19,7 @@ from rivus.model.outcome import ItemFailed, Json
 if TYPE_CHECKING:
     from rivus.model.context import Context
 
+NETWORK = False
 _TOUCHING = 0.05
 """Seconds between two cues that count as none, and the life of a cue that only ends a line (YouTube: 0.01)."""
 _ROWS = 8  # more lines than any player shows at once

@@ -13,6 +13,8 @@ from rivus.model.outcome import Halt, ItemFailed, Json
 if TYPE_CHECKING:
     from rivus.model.context import Context
 
+NETWORK = False
+
 
 def keywords(
     item: Json, ctx: Context, *, weights: dict[str, float], field: str = "text", per_words: int = 1000

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from rivus.model.context import Context
 
+JAVASCRIPT = True
+"""yt-dlp has the scripts of a player run by whatever runtime is there."""
 _CHUNK = 65_536
 _LANGS = ["en.*", "en"]
 _FORMATS = ("json3", "vtt", "srv3", "srt")

@@ -13,6 +13,7 @@ from rivus.model.context import Found, Look
 from rivus.model.outcome import Halt, Json
 from rivus.sources.keys import bounded, is_fit, one_line
 
+NETWORK = False
 LARGEST_CONTENT = 2**20
 CHUNK = 2**20
 

@@ -109,6 +109,12 @@ def link(source: str, target: str) -> bool:
     return True
 
 
+def symlink(target: str, path: str) -> None:
+    """Makes a symbolic link at `path`, which is free. Raises FileExistsError, OSError."""
+    _announce("symlink", target, path)
+    os.symlink(target, path)
+
+
 def remove(path: str) -> bool:
     """Removes a name. False if it was not there."""
     _announce("unlink", path)
