@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 
 from rivus.model.outcome import Halt
 from rivus.net.deadline import Deadline
-from rivus.net.fence import private_hosts as fenced_hosts
+from rivus.net.opened import private_hosts as opened_here
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -123,7 +123,8 @@ def check_connection(sock: socket.socket, address: Any) -> None:
     if sock.family not in (socket.AF_INET, socket.AF_INET6):
         return
     frame = _frame.get()
-    policy = policy_of(fenced_hosts()) if frame is _DEFAULT and fenced_hosts() else frame.policy
+    hosts = opened_here.get()
+    policy = policy_of(hosts) if frame is _DEFAULT and hosts else frame.policy
     host = address[0] if isinstance(address, tuple) and address else address
     policy.check(host.decode("ascii", "replace") if isinstance(host, bytes) else str(host))
     if frame.deadline is not None:

@@ -42,6 +42,11 @@ def with_ytdlp(item, ctx):
     open_ytdlp({})
     return peak()
 """
+PAGES = {
+    "counts by job, stage, state": "SELECT job, stage, state, count(*) FROM tickets GROUP BY 1, 2, 3",
+    "100 rows sorted by a column": "SELECT * FROM job_chain ORDER BY number DESC LIMIT 100",
+    "facet of a column": "SELECT title, count(*) FROM job_chain GROUP BY title ORDER BY 2 DESC LIMIT 30",
+}
 
 
 @contextmanager
@@ -221,10 +226,36 @@ def memory() -> None:
             row(f"memory of a stage at work, {what}", sizes, "MB", budget)
 
 
+def index() -> None:
+    """100,000 items of three stages from scratch, 1,000 changes, and two pages of a dashboard."""
+    import sqlite3
+
+    size = 1_000_000 if "--million" in sys.argv else 100_000
+    with house() as root:
+        (root / "jobs.d/chain.yaml").write_text(f"{JOBS}columns: {{title: data.t, number: data.id, ok: score.ok}}\n")
+        for start in range(0, size, 50_000):
+            command(root, "rivus-inject", "chain", stdin=lines(50_000, start))
+            command(root, "rivus-run", "chain")
+        made = [seconds(lambda: command(root, "rivus-index", "--rebuild")) for _ in range(3)]
+        per_item = (root / "spool/index.db").stat().st_size / size
+        row(f"index from scratch, {size:,} items x 3 stages", made, "s", "10 s", more=f"{per_item:.0f} bytes an item")
+        changed = []
+        for number in range(3):
+            keys = [f"chain/{number * 1000 + n}" for n in range(1000)]
+            command(root, "rivus-move", "retry", "--stage", "score", *keys)
+            changed.append(seconds(lambda: command(root, "rivus-sweep")))
+        row("index, 1,000 changes, by rivus-sweep", changed, "s", "0.3 s")
+        db = sqlite3.connect(f"file:{root}/spool/index.db?mode=ro", uri=True)
+        for what, query in PAGES.items():
+            taken = [seconds(lambda query=query: db.execute(query).fetchall()) * 1000 for _ in range(5)]
+            row(f"page: {what}", taken, "ms", "100 ms")
+        db.close()
+
+
 def main() -> None:
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, {os.uname().release}; peak memory by getrusage")
     print("| what | median | spread | ratio to floor | budget | |\n|---|---|---|---|---|---|")
-    for part in (nothing_to_do, cold, slots, memory, rates):
+    for part in (nothing_to_do, cold, slots, memory, rates, index):
         part()
 
 

@@ -86,17 +86,20 @@ def ytdlp(visit: Visit) -> Iterator[Finding]:
     users = [job.name for job in visit.enabled if _uses_ytdlp(job)]
     if not users:
         return
-    pip = f"{word(sys.executable)} -m pip install -U"
+    if sys.flags.isolated:  # how an installed release runs, which nothing is added to
+        newer, deno = "make install, in a checkout: it takes the newest", "install deno or node for the whole system"
+    else:
+        newer, deno = (f"{word(sys.executable)} -m pip install -U {name}" for name in ("yt-dlp", "deno"))
     version = _version()
     if version is None:
-        yield Finding(f"{', '.join(users)}: yt-dlp is not installed", f"{pip} yt-dlp", grave=True)
+        yield Finding(f"{', '.join(users)}: yt-dlp is not installed", newer, grave=True)
         return
     age = _age(version, visit.now)
     if age > OLD_DAYS:
-        yield Finding(f"yt-dlp {version} is {age} days old; sites change faster than that", f"{pip} yt-dlp")
+        yield Finding(f"yt-dlp {version} is {age} days old; sites change faster than that", newer)
     if not any(which(name) or _beside_python(name) for name in RUNTIMES):
         what = f"{', '.join(users)}: yt-dlp finds no JavaScript runtime ({', '.join(RUNTIMES)}), which YouTube needs"
-        yield Finding(what, f"{pip} deno")
+        yield Finding(what, deno)
 
 
 def _uses_ytdlp(job: Job) -> bool:
