@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import rivus.index.update  # noqa: F401 - so that not every fork has to import it
 from rivus.commands import discover, inject, limit, move, run, stage, sweep
 from rivus.config import load_job
 from rivus.model.states import Box

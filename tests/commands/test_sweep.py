@@ -66,9 +66,9 @@ def test_it_is_silent_and_with_v_says_what_it_did(chain: House) -> None:
 def test_with_nothing_to_mend_it_changes_nothing(chain: House) -> None:
     inject(chain, {"id": "a"}, {"id": "b", "do": "later"})
     chain.run("rivus-stage", "fetch", "--linger", "0s")
-    before = tree(chain.root)
+    before = tree(chain.root, "index")
     chain.run("rivus-sweep")
-    assert tree(chain.root) == before
+    assert tree(chain.root, "index") == before
 
 
 def test_what_is_not_due_or_paused_or_held_sleeps_on(chain: House) -> None:
@@ -144,3 +144,35 @@ def test_a_test_spool_is_swept_on_its_own(chain: House) -> None:
     wreck(chain)
     assert chain.run("rivus-sweep", "--test", "--json").lines == [dict.fromkeys(COUNTS, 0)]
     assert chain.box("demo", "fetch", "later") == ["due.json"]
+
+
+def test_what_waits_for_a_rest_that_is_over_is_woken(house: House) -> None:
+    house.job("limits", "outside: {slots: 1}")
+    house.job("demo", "stages: {fetch: {handler: steps.fetch, limit: outside}}", steps=STEPS)
+    house.job("other", "stages: {fetch: {handler: steps.fetch}}")
+    for job in ("demo", "other"):
+        inject(house, {"id": "a"}, job=job)
+    house.run("rivus-limit", "park", "outside")
+    house.run("rivus-limit", "pause", "other")
+    house.run("rivus-stage", "fetch")
+    for job in ("demo", "other"):
+        assert house.box(job, "fetch", "later") == ["a.json"]
+    assert house.run("rivus-sweep", "--json").lines[0]["woken"] == 0, "both rest still"
+    # The end of a rest whose process died before it woke anybody.
+    (house.root / "spool/_limits/outside/parked.json").unlink()
+    assert house.run("rivus-sweep", "--json").lines[0]["woken"] == 1
+    assert (house.box("demo", "fetch", "ready"), house.box("other", "fetch", "ready")) == (["a.json"], [])
+    (house.root / "spool/other/paused.json").unlink()
+    assert house.run("rivus-sweep", "--json").lines[0]["woken"] == 1
+    assert house.box("other", "fetch", "ready") == ["a.json"]
+
+
+def test_a_rest_that_cannot_be_read_wakes_nobody(house: House) -> None:
+    house.job("limits", "outside: {slots: 1}")
+    house.job("demo", "stages: {fetch: {handler: steps.fetch, limit: outside}}", steps=STEPS)
+    inject(house, {"id": "a"})
+    house.run("rivus-limit", "park", "outside")
+    house.run("rivus-stage", "fetch")
+    (house.root / "spool/_limits/outside/parked.json").write_text("garbage")
+    assert house.run("rivus-sweep", "--json").lines[0]["woken"] == 0
+    assert house.box("demo", "fetch", "later") == ["a.json"]
