@@ -13,7 +13,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted((ROOT / "rivus").rglob("*.py"))
 LEVELS = {"commands": 4, "sources": 2, "handlers": 2, "doctor": 2, "model": 0, "errors": 0, "rivus": 0}
-LEVELS |= dict.fromkeys(["net", "spool", "limits", "config", "locks", "secrets", "talk", "programs"], 1)
+LEVELS |= dict.fromkeys(["net", "spool", "limits", "config", "locks", "secrets", "talk", "journald", "programs"], 1)
 MACHINERY = 3
 """The level of all other modules and rooms: work, tell …"""
 NEVER = {
@@ -24,10 +24,12 @@ NEVER = {
     "tell": {"work"},
 }
 DOORS = {
-    "click": {"commands"}, "jsonlines": {"commands", "sources"}, "yaml": {"config"}, "msgspec": {"config"},
+    "click": {"commands"}, "jsonlines": {"commands", "sources"}, "yaml": {"config"},
+    "msgspec": {"config", "index"},
     "filelock": {"locks"}, "requests": {"net", "sources", "handlers"}, "urllib3": {"net", "sources", "handlers"},
     "charset_normalizer": {"net"}, "yt_dlp": {"net", "sources", "handlers"}, "feedparser": {"sources", "handlers"},
     "selectolax": {"sources", "handlers"}, "protego": {"sources", "handlers"},
+    "datasette": {"dash"}, "uvicorn": {"dash"}, "markupsafe": {"dash"}, "pluggy": {"dash"},
 }  # fmt: skip
 APART = {"handlers", "sources", "net", "demo", "programs"}
 """Rooms that work outside the spool."""

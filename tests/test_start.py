@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 
@@ -22,6 +23,7 @@ discover: {strategy: files, glob: "in/*"}
 stages: {fetch: {handler: web.page}, look: {handler: youtube.captions}, score: {command: [cat]}}
 """
 ARGUMENTS = {"stage": ["fetch"], "show": ["demo/a"], "inject": ["demo"], "move": ["retry"], "why": ["demo/a"]}
+ARGUMENTS |= {"units": ["cron"], "log": ["demo/a", "--no-journald"], "dash": ["--port", "1", "--unix", "two places"]}
 """Without an entry a command gets no argument. inject and move end with a word about their usage."""
 
 
@@ -40,6 +42,8 @@ def test_a_command_with_nothing_to_do_starts_without_ballast(house: House, name:
     house.job("demo", JOB)
     inject(house, {"id": "a"})
     (house.root / "spool/demo/fetch/ready/a.json").rename(house.root / "spool/demo/fetch/held/a.json")
+    house.run("rivus-index")
+    os.utime(house.root / "spool/_index/lock")
     for argv in ([f"rivus-{name}", *ARGUMENTS.get(name, [])], ["rivus", name, "--help"]):
         found = imported(house, *argv)
         allowed = {"email"} if name == "doctor" else set()  # importlib.metadata: the check-up looks at versions

@@ -1,3 +1,6 @@
 """The commands: parse, call, print. One file each, named as the command is."""
 
-NAMES = ("discover", "stage", "run", "inject", "ls", "show", "why", "move", "limit", "doctor", "sweep", "check")
+NAMES = (
+    "discover", "stage", "run", "inject", "ls", "show", "why", "move", "limit", "doctor", "sweep", "index", "dash",
+    "log", "check", "units",
+)  # fmt: skip

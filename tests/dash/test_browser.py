@@ -1,0 +1,221 @@
+"""The dashboard in a real browser: all pages at all widths, dark and light, by keyboard and without scripts."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+pytest.importorskip("datasette")
+pytest.importorskip("playwright", reason="needs playwright: pip install playwright")
+
+from tests.conftest import House
+from tests.dash.house import make
+from tests.dash.test_serve import dash
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs chromium")
+PAGES = [
+    "/", "/job/dml", "/job/dml?topic=earnings&_sort_desc=score", "/job/letters", "/failures", "/runs", "/limits",
+    "/stale", "/rivus", "/rivus/items", "/rivus/job_dml?_sort_desc=published", "/rivus/failed_today", "/job/nope",
+]  # fmt: skip
+LINKS = 120
+CONTRAST = """() => {
+  const parts = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((one) => one / 255)
+    .map((one) => one <= 0.03928 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, one, n) => sum + one * [0.2126, 0.7152, 0.0722][n], 0);
+  const ground = (element) => {
+    for (let one = element; one; one = one.parentElement) {
+      const found = parts(getComputedStyle(one).backgroundColor);
+      if (found.length === 3 || found[3] === 1) return found;
+    }
+    return [255, 255, 255];
+  };
+  const poor = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const text = [...element.childNodes].some((one) => one.nodeType === 3 && one.textContent.trim());
+    if (!text || element.closest("svg") || !element.checkVisibility()) continue;
+    const [a, b] = [light(parts(getComputedStyle(element).color)), light(ground(element))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) poor.push(`${element.tagName}.${element.className} ${ratio.toFixed(2)}`);
+  }
+  return [...new Set(poor)];
+}"""
+"""Texts that are harder to read than WCAG 2 allows for small ones (AA: 4.5 to 1)."""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    root = tmp_path_factory.mktemp("house")
+    make(root, 2000)
+    with dash(House(root)) as served:
+        yield f"http://127.0.0.1:{served.at}"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Watched:
+    """A page of the browser that notes what it must not do."""
+
+    def __init__(self, browser: Browser, home: str, **options: Any) -> None:
+        self.home = home
+        self.context = browser.new_context(**options)
+        self.context.set_default_timeout(10_000)
+        self.page: Page = self.context.new_page()
+        self.wrong: list[str] = []
+        self.page.on("console", lambda said: self._note(said.type, said.text))
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("request", lambda asked: self._origin(asked.url))
+
+    def _note(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning") and "status of 404" not in text:
+            self.wrong.append(text)
+
+    def _origin(self, url: str) -> None:
+        if not url.startswith(f"{self.home}/"):
+            self.wrong.append(f"asked {url}")
+
+    def go(self, path: str) -> Page:
+        answer = self.page.goto(f"{self.home}{path}")
+        assert answer is not None and answer.status < 500, path
+        return self.page
+
+    def __enter__(self) -> Watched:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.context.close()
+
+
+def an_item(watched: Watched, state: str) -> str:
+    """The address of an item of dml whose extract is in this state."""
+    found: str = watched.go(f"/job/dml?extract_state={state}").locator("th.first a").first.get_attribute("href") or ""
+    assert found.startswith("/item/dml/")
+    return found
+
+
+@pytest.mark.parametrize("width", [390, 800, 1280, 1600])
+def test_no_page_is_wider_than_its_window(browser: Browser, address: str, width: int) -> None:
+    with Watched(browser, address, viewport={"width": width, "height": 800}) as watched:
+        for path in [*PAGES, an_item(watched, "held"), an_item(watched, "done")]:
+            page = watched.go(path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        assert watched.wrong == []
+
+
+def test_on_a_narrow_screen_columns_stand_below_each_other(browser: Browser, address: str) -> None:
+    tracks = "all => all.map((one) => getComputedStyle(one).gridTemplateColumns.split(' ').length)"
+    with Watched(browser, address, viewport={"width": 390, "height": 800}) as watched:
+        for path in ("/", "/limits", an_item(watched, "held")):
+            found = watched.go(path).eval_on_selector_all("article.job, article.limit-card, .two", tracks)
+            assert found and set(found) == {1}, path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_can_be_read(browser: Browser, address: str, scheme: Any) -> None:
+    with Watched(browser, address, color_scheme=scheme) as watched:
+        for path in [*PAGES, an_item(watched, "held")]:
+            assert watched.go(path).evaluate(CONTRAST) == [], path
+
+
+def test_dark_and_light_are_two_looks(browser: Browser, address: str) -> None:
+    grounds = set()
+    for scheme in ("light", "dark"):
+        with Watched(browser, address, color_scheme=scheme) as watched:
+            grounds.add(watched.go("/").evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert len(grounds) == 2
+
+
+def test_a_person_comes_from_home_to_an_item_and_back(browser: Browser, address: str) -> None:
+    with Watched(browser, address) as watched:
+        page = watched.go("/")
+        page.click("article.job h3 a:text-is('dml')")
+        page.click(".stage:has-text('extract') a.state-held")
+        page.click("th.first a >> nth=0")
+        assert "/item/dml/" in page.url and page.locator(".ticket .state-held").is_visible()
+        page.click(".reasons a:text('all of this kind')")
+        assert page.locator("h1").inner_text().startswith("parser_broken")
+        for _ in range(4):
+            page.go_back()
+        assert page.url == f"{address}/" and watched.wrong == []
+
+
+def test_every_link_leads_somewhere(browser: Browser, address: str) -> None:
+    with Watched(browser, address) as watched:
+        waiting, seen = [*PAGES[:-1], an_item(watched, "failed")], set(PAGES)
+        for number, path in enumerate(waiting):
+            if number >= LINKS:
+                break
+            if re.search(r"\.(json|csv)\b", path):
+                assert watched.context.request.get(f"{address}{path}").ok, path
+                continue
+            page = watched.go(path)
+            assert "Not here" not in page.locator("h1").first.inner_text(), path
+            found = page.eval_on_selector_all("a[href]", "all => all.map((one) => one.getAttribute('href'))")
+            kinds = {re.sub(r"\d+|=[^&]*", "", one): one for one in found if one.startswith("/")}
+            new = [one for kind, one in kinds.items() if kind not in seen]
+            seen |= kinds.keys()
+            waiting += new
+        assert len(waiting) > 60 and watched.wrong == []
+
+
+def test_a_command_is_copied_whole(browser: Browser, address: str) -> None:
+    with Watched(browser, address, permissions=["clipboard-read", "clipboard-write"]) as watched:
+        page = watched.go("/")
+        page.click(".need.n-paused button.copy")
+        page.wait_for_selector(".need.n-paused button:text('copied')")
+        assert page.evaluate("navigator.clipboard.readText()") == "rivus-limit unpause earnings"
+
+
+def test_without_scripts_everything_is_there_but_the_copy_buttons(browser: Browser, address: str) -> None:
+    with Watched(browser, address, java_script_enabled=False) as watched:
+        page = watched.go("/")
+        assert not page.locator("button.copy").first.is_visible()
+        page.click("article.job h3 a:text-is('letters')")
+        page.click(".facet .pick >> nth=0")
+        page.click("th.first a >> nth=0")
+        page.wait_for_selector(".story li")
+        page.click("summary:text('jobs')")
+        page.click("details.jobs a:text-is('dml')")
+        page.fill("input[name=_search]", "squeeze")
+        page.click("button:text('search')")
+        page.wait_for_url("**_search=squeeze*")
+        assert "squeeze" in page.locator("th.first").first.inner_text()
+
+
+def test_the_keyboard_reaches_the_content_first(browser: Browser, address: str) -> None:
+    with Watched(browser, address) as watched:
+        page = watched.go("/")
+        page.keyboard.press("Tab")
+        skip = page.evaluate("[document.activeElement.getAttribute('href'), document.activeElement.offsetLeft >= 0]")
+        assert skip == ["#content", True]
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        inside = "document.querySelector('main').contains(document.activeElement)"
+        outline = "getComputedStyle(document.activeElement).outlineStyle"
+        assert page.evaluate(inside) and page.evaluate(outline) == "solid"
+
+
+def test_a_state_can_be_told_without_its_colour(browser: Browser, address: str) -> None:
+    with Watched(browser, address) as watched:
+        told = watched.go("/job/dml").eval_on_selector_all(
+            "tbody .cell", "all => all.map((one) => [one.className, one.firstChild.textContent, one.title])"
+        )
+        signs = {name.split("state-")[1]: sign for name, sign, _ in told}
+        assert len(set(signs.values())) == len(signs) >= 4
+        assert all(re.fullmatch(r"\w+: .+", title) for _, _, title in told)
