@@ -17,7 +17,7 @@ if [ -z "$$python" ]; then \
 fi
 endef
 
-.PHONY: help run test torture bench man install uninstall clean
+.PHONY: help run test torture bench man install uninstall screenshots clean
 
 help:
 	@echo 'make run       the whole chain once, against a small video channel on this machine; again: what is new'
@@ -27,6 +27,7 @@ help:
 	@echo 'make man       writes the parts of the man pages that follow from the commands'
 	@echo 'make install   for the machine (as root), or for yourself with PREFIX=~/.local; again: the newer release'
 	@echo 'make uninstall removes that, and keeps jobs, spool and credentials'
+	@echo 'make screenshots  all pages of the dashboard as pictures, in screenshots/ (with playwright and chromium)'
 	@echo 'make clean     removes .venv and caches, never the spool'
 
 run: $(VENV)/run.stamp
@@ -50,6 +51,9 @@ man: $(VENV)/run.stamp
 # A release of its own beside the older ones; what runs goes on. It needs no .venv and leaves nothing here.
 install uninstall:
 	@$(FIND_PYTHON); "$$python" -B install/install.py $@ --prefix '$(PREFIX)' --destdir '$(DESTDIR)'
+
+screenshots: $(VENV)/test.stamp
+	$(BIN)/python -m tests.dash.screenshots screenshots
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

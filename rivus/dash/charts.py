@@ -13,8 +13,8 @@ from math import floor, log10
 
 from rivus.dash.pages.words import brief
 
-WIDTH, HEIGHT = 340, 130
-LEFT, BOTTOM, TOP = 36, 18, 8
+WIDTH, HEIGHT = 290, 120
+LEFT, BOTTOM, TOP = 34, 18, 8
 Series = Mapping[str, Sequence[float | None]]
 """A name, and a value for each label; None: nothing is known. The first has colour `n1`, and so on."""
 
@@ -93,22 +93,6 @@ def lines(labels: Sequence[str], series: Series, about: str, unit: str = "") -> 
             title = _title(f"{labels[n]}: {name} {_unit(unit, value)}")
             parts.append(f'<circle class="n{number}" cx="{x:.1f}" cy="{_y(value, top):.1f}" r="3">{title}</circle>')
     return _svg("".join(parts), WIDTH, HEIGHT, f"{about}, {labels[0]} to {labels[-1]}: {_told(series, unit)}")
-
-
-def ranks(values: Mapping[str, float], about: str, kind: str = "n5") -> Svg:
-    """A bar for each name, beside each other, the name before it."""
-    if not any(values.values()):
-        return Svg("")
-    top, high = max(values.values()), 20
-    parts = []
-    for n, (name, value) in enumerate(values.items()):
-        shown = name if len(name) <= 22 else f"{name[:21]}…"
-        parts.append(f'<text x="146" y="{n * high + 14}" text-anchor="end">{escape(shown)}</text>')
-        wide = (WIDTH - 200) * value / top
-        parts.append(_rect(152, n * high + 3, max(wide, 1), high - 6, kind, f"{name}: {brief(value)}"))
-        parts.append(f'<text x="{156 + wide:.0f}" y="{n * high + 14}">{brief(value)}</text>')
-    told = ", ".join(f"{name} {brief(value)}" for name, value in values.items())
-    return _svg("".join(parts), WIDTH, len(values) * high, f"{about}: {told}")
 
 
 def gantt(lanes: Mapping[str, Sequence[Span]], start: float, end: float, ticks: Mapping[float, str], about: str) -> Svg:

@@ -78,7 +78,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         take_all(browser, home, given.folder)
         for name, (path, scheme) in README.items() if given.readme else ():
-            take(browser, f"{home}{path}", given.readme / f"{name}.png", (1160, 720), scheme, whole=False)
+            take(browser, f"{home}{path}", given.readme / f"{name}.png", (1080, 640), scheme, whole=False)
         browser.close()
 
 

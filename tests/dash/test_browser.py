@@ -214,7 +214,7 @@ def test_the_keyboard_reaches_the_content_first(browser: Browser, address: str) 
 def test_a_state_can_be_told_without_its_colour(browser: Browser, address: str) -> None:
     with Watched(browser, address) as watched:
         told = watched.go("/job/dml").eval_on_selector_all(
-            "tbody .cell", "all => all.map((one) => [one.className, one.firstChild.textContent, one.title])"
+            "tbody td .cell", "all => all.map((one) => [one.className, one.firstChild.textContent, one.title])"
         )
         signs = {name.split("state-")[1]: sign for name, sign, _ in told}
         assert len(set(signs.values())) == len(signs) >= 4

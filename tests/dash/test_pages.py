@@ -30,6 +30,7 @@ from rivus.model.item import file_name
 from rivus.model.plan import Plan
 from rivus.spool.layout import Spool, open_spool
 from rivus.tell.look import counts
+from rivus.versions.parts import version_of
 from tests.conftest import House
 from tests.dash.asking import Answer, Visitor
 from tests.dash.house import HOSTILE, KEYS, PLANS, make
@@ -355,25 +356,29 @@ def test_runs_are_drawn_and_summed_up(site: Site) -> None:
 
 def test_stale_tells_what_is_known_and_says_what_is_not(site: Site) -> None:
     found = {(one["job"], one["stage"]): one for one in site.json("/stale.json")["stages"]}
-    one = found["dml", "fetch"]
-    assert [version["n"] for version in one["versions"]][1:] == [one["older_versions"]]
-    assert one["older_versions"] > 50 and one["unknown"] > 50 and one["results"] > 300
+    one = found["dml", "extract"]
+    assert {version["version"]: version["n"] for version in one["versions"]}["0" * 16] == one["stale"]
+    assert one["stale"] > 50 and one["unknown"] > 50 and one["results"] > 300
+    assert found["dml", "fetch"]["stale"] == 0
     assert "without a version on record" in site.page("/stale")
+    assert f"dml:extract: {one['stale']:,} stale results" in site.page("/")
 
 
 def test_stale_counts_results_by_version_and_items_without_a_stage(small: Site) -> None:
     done = Path(small.spool.root, "demo/fetch/done")
-    for name, version in (("a.json", "v1"), (file_name("it's/b"), "v2")):
+    job = load_jobs(small.house.root / "jobs.d").jobs["demo"]
+    present = version_of(job, job.stages["fetch"]).id
+    for day, (name, version) in enumerate((("a.json", "v1"), (file_name("it's/b"), present)), 1):
         path = Path(small.spool.root, "demo/fetch/ready", name)
         document = json.loads(path.read_text())
         path.unlink()
-        document["receipt"] = {"version": {"id": version}, "ended": f"2026-01-0{version[1]}T00:00:00.000Z"}
+        document["receipt"] = {"version": {"id": version}, "ended": f"2026-01-0{day}T00:00:00.000Z"}
         (done / name).write_text(stored(document))
     Path(small.spool.root, "demo/score/wait/a.json").unlink()
     small.update()
     fetch, score = small.json("/stale.json")["stages"]
-    assert [one["version"] for one in fetch["versions"]] == ["v2", "v1"]
-    assert (fetch["older_versions"], fetch["unknown"], fetch["older"], score["lacking"]) == (1, 0, 2, 1)
+    assert [one["version"] for one in fetch["versions"]] == [present, "v1"]
+    assert (fetch["stale"], fetch["unknown"], fetch["older"], score["lacking"]) == (1, 0, 2, 1)
 
 
 def test_a_stage_that_only_the_spool_knows_is_shown_apart(small: Site) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rivus.dash.pages import words
 from rivus.dash.pages.answer import jobs_of, numbers, rows
+from rivus.dash.pages.versions import stale_results
 from rivus.dash.setup import Setup
 from rivus.model.outcome import Json
 from rivus.model.reason import with_options
@@ -38,6 +39,7 @@ async def attention(datasette: Datasette, setup: Setup, jobs: list[dict[str, Any
         _held_by_hand(datasette),
         *(_silent(datasette, job, now) for job in jobs if job["enabled"] and not job["paused"]),
         asyncio.to_thread(lambda: list(_rejected(setup))),
+        _stale(datasette, jobs),
     )
     lines = [*_jobs(jobs), *itertools.chain.from_iterable(parts)]
     mend = commands(setup.spool, setup.jobs_folder)
@@ -124,6 +126,15 @@ async def _held_by_hand(datasette: Datasette) -> list[Json]:
         )
         for row in await rows(datasette, sql)
     ]  # fmt: skip
+
+
+async def _stale(datasette: Datasette, jobs: list[dict[str, Any]]) -> list[Json]:
+    found = await stale_results(datasette, jobs)
+    why = "made by another version of the stage than the present one"
+    return [
+        _line("stale", f"{one['job']}:{one['stage']}: {words.plural(one['n'], 'stale result')}", why, href="/stale")
+        for one in found
+    ]
 
 
 async def _overdue(datasette: Datasette, now: float) -> list[Json]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from rivus.dash.pages import words
@@ -20,6 +21,7 @@ MOST = 64 << 10
 SHOWN = 4000
 """Characters of one field."""
 FILES = 200
+FIELDS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +117,9 @@ def fields(document: Json) -> list[Json]:
 
 
 def _short(document: Json) -> Json:
-    """Scalars, and texts of some length, of an object."""
-    return {name: _cut(value) for name, value in document.items() if not isinstance(value, dict | list)}
+    """Scalars, and texts of some length, of an object; not more than some."""
+    short = ((name, _cut(value)) for name, value in document.items() if not isinstance(value, dict | list))
+    return dict(islice(short, FIELDS))
 
 
 def _cut(value: Any) -> Any:

@@ -1,5 +1,5 @@
-"""`/stale`: what was made by older code or under another job file, as far as the spool can tell; and items that lack a
-stage. What is not known is said to be so."""
+"""`/stale`: what was made by another version of its stage than the present one, or before the job's file was written;
+and items that lack a stage. What is not known is said to be so."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from rivus.dash.pages import words
-from rivus.dash.pages.answer import answer, rows
+from rivus.dash.pages.answer import answer, rows, setup_of
 from rivus.dash.pages.home import stage_counts
+from rivus.dash.pages.versions import present
 from rivus.model.outcome import Json
 from rivus.model.times import utc
 
@@ -22,8 +23,8 @@ VERSIONS = 50
 
 
 async def stale(datasette: Datasette, request: Request) -> Response:
-    """The page. Context: `stages`: of each how many results there are, by which versions, how many are older than the
-    job's file, and how many items have no ticket there."""
+    """The page. Context: `stages`: of each how many results there are, by which versions, `stale`: how many of another
+    one than `present`, how many are older than the job's file, and how many items have no ticket there."""
     jobs, sums, counts = await asyncio.gather(
         rows(datasette, "SELECT name, stages, file, problem FROM jobs ORDER BY name"),
         rows(datasette, "SELECT job, count(*) AS n FROM items GROUP BY job"),
@@ -36,6 +37,8 @@ async def stale(datasette: Datasette, request: Request) -> Response:
         for stage in (one["name"] for one in json.loads(job["stages"])):
             states = counts.get(job["name"], {}).get(stage, {})
             found = await _stage(datasette, job["name"], stage, written, states.get("done", 0))
+            found["present"] = await asyncio.to_thread(present, setup_of(datasette), job["name"], stage)
+            found["stale"] = stale_of(found)
             found["lacking"] = max(known.get(job["name"], 0) - sum(states.values()), 0)
             stages.append(found)
     return await answer(datasette, request, "stale", {"stages": stages})
@@ -46,11 +49,18 @@ async def _stage(datasette: Datasette, job: str, stage: str, written: str | None
     older = await rows(datasette, _OLDER, job=job, stage=stage, written=written or "")
     return {
         "job": job, "stage": stage, "results": results, "versions": told,
-        "unknown": max(results - sum(row["n"] for row in told), 0),
-        "older_versions": sum(row["n"] for row in told[1:]), "written": written,
+        "unknown": max(results - sum(row["n"] for row in told), 0), "written": written,
         "older": older[0]["n"] if written else None,
         "href": words.table("tickets", job=job, stage=stage, state="done", since__lt=written, _sort="since"),
     }  # fmt: skip
+
+
+def stale_of(stage: Json) -> int | None:
+    """How many results of a stage another version made; None if the present one is not known."""
+    if stage["present"] is None:
+        return None
+    versions: list[Json] = stage["versions"]
+    return sum(int(row["n"]) for row in versions if row["version"] != stage["present"])
 
 
 _VERSIONS = """
