@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("datasette")
 pytest.importorskip("playwright", reason="needs playwright: pip install playwright")
 
-from tests.conftest import House
+from tests.conftest import House, World
 from tests.dash.house import make
 from tests.dash.test_serve import dash
 
@@ -147,7 +147,8 @@ def test_a_person_comes_from_home_to_an_item_and_back(browser: Browser, address:
         page.click("article.job h3 a:text-is('dml')")
         page.click(".stage:has-text('extract') a.state-held")
         page.click("th.first a >> nth=0")
-        assert "/item/dml/" in page.url and page.locator(".ticket .state-held").is_visible()
+        page.wait_for_url("**/item/dml/*")
+        page.locator(".ticket .state-held").first.wait_for()
         page.click(".reasons a:text('all of this kind')")
         assert page.locator("h1").inner_text().startswith("parser_broken")
         for _ in range(4):
@@ -219,3 +220,31 @@ def test_a_state_can_be_told_without_its_colour(browser: Browser, address: str) 
         signs = {name.split("state-")[1]: sign for name, sign, _ in told}
         assert len(set(signs.values())) == len(signs) >= 4
         assert all(re.fullmatch(r"\w+: .+", title) for _, _, title in told)
+
+
+REAL = """
+title: The recorded channel
+discover: {{strategy: youtube_channel, channel: UCsXVk37bltHxD1rDPwtNM8Q, base_url: "{url}", limit: youtube}}
+stages:
+  fetch: {{handler: youtube.captions, limit: youtube, timeout: 1min}}
+  extract: {{handler: captions.text}}
+  score: {{handler: score.keywords, with: {{weights: {{money: 5}}}}}}
+columns: {{title: data.title, published: data.published, score: score.value}}
+search: [title]
+allow_private_hosts: [127.0.0.1]
+"""
+
+
+def test_what_a_real_source_brought_is_shown(browser: Browser, house: House, world: World) -> None:
+    house.job("limits", "youtube: {slots: 4}")
+    house.job("dml", REAL.format(url=world.url))
+    found = house.run("rivus-run", "dml").lines
+    title = next(line["data"]["title"] for line in found if line["stage"] == "score")
+    with dash(house) as served, Watched(browser, f"http://127.0.0.1:{served.at}") as watched:
+        page = watched.go("/")
+        assert page.get_by_text("15 done").count() == 3
+        page = watched.go("/job/dml")
+        page.get_by_role("link", name=title, exact=True).first.click()
+        page.wait_for_url("**/item/dml/*")
+        assert page.get_by_role("heading", name=title).is_visible()
+        assert watched.wrong == []
