@@ -89,7 +89,8 @@ def uninstall(goal: Goal) -> None:
         raise Refused(f"rivus is not installed in {goal.at('.')}")
     allowed(goal)
     if units := sorted(units_of(goal)):
-        raise Refused(f"its systemd units are still there ({units[0]} …); first: {goal.at('bin/rivus-units')} remove")
+        remove = f"{goal.at('bin/rivus-units')} remove{' --user' if goal.personal else ''}"
+        raise Refused(f"its systemd units are still there ({units[0]} …); first: {remove}")
     with locked(goal.home):
         (goal.home / "current").unlink(missing_ok=True)
         for name in manifest(goal):

@@ -190,6 +190,18 @@ def test_it_is_not_removed_under_its_units(tree: Path) -> None:
     assert (home(tree) / "current").exists()
 
 
+def test_a_persons_own_units_are_removed_by_a_command_for_them(tree: Path, tmp_path: Path) -> None:
+    unit = tree / str(tmp_path).lstrip("/") / ".config/systemd/user/rivus-sweep.timer"
+    own = tree / str(tmp_path).lstrip("/") / ".local/lib"
+    own.mkdir(parents=True)
+    shutil.copytree(home(tree), own / "rivus", symlinks=True)
+    unit.parent.mkdir(parents=True)
+    unit.write_text("# Made by rivus-units from units/rivus-sweep.timer.\n")
+    env = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": ""}
+    refused = run(*SETUP, "uninstall", "--prefix", tmp_path / ".local", "--destdir", tree, **env)
+    assert refused.returncode == 1 and refused.stderr.rstrip().endswith("bin/rivus-units remove --user")
+
+
 def test_the_files_of_what_runs_outlive_a_removal(tree: Path) -> None:
     with (home(tree) / "0.0.9-old" / "lock").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)

@@ -24,8 +24,8 @@ VERBS = ["render", "diff", "install", "remove", "verify", "status", "cron"]
 @click.option("--to", type=click.Path(path_type=Path), metavar="DIR", help="render: write files into DIR.")
 @click.option("--root", type=click.Path(path_type=Path), metavar="DIR", help="Unit files below DIR; starts nothing.")
 @click.option("--json", "as_json", is_flag=True, help="status: print JSON Lines.")
-@click.option("--jobs", "jobs_dir", metavar="DIR", help="The jobs (default: as for the other commands).")
-@click.option("--spool", "spool_dir", metavar="DIR", help="The spool (default: as for the other commands).")
+@click.option("--jobs", "jobs_dir", metavar="DIR", help="The jobs (default: /etc/rivus/jobs.d).")
+@click.option("--spool", "spool_dir", metavar="DIR", help="The spool (default: /var/lib/rivus/spool).")
 @click.option("-v", "--verbose", count=True, help="Say what was done.")
 @version
 def command(
@@ -45,7 +45,10 @@ def command(
     for option, wrong in misused.items():
         if wrong:
             raise click.UsageError(f"{option} does not go with {verb}")
-    request = unitverbs.Request(user, jobs_folder(jobs_dir, user), spool_folder(spool_dir, user), root, names)
+    # What systemd runs is not what lies where somebody happens to stand, such as the checkout after `make install`.
+    here = root is not None or verb in ("render", "cron")
+    folders = jobs_folder(jobs_dir, user, here), spool_folder(spool_dir, user, here)
+    request = unitverbs.Request(user, *folders, root, names)
     return _call(verb, request, start, to, as_json)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from rivus.units.place import Place
     from rivus.units.status import Row
 
+ROUNDS = 20
+"""Of installations in one call, while somebody goes on editing."""
 USER_LIMITS = (
     "Units of a user have less than the system's: no account of their own, none of the walls that need root (some file "
     "systems, network address filters), secrets only as files that this account can read. They run while you are "
@@ -111,7 +113,27 @@ def diff(request: Request) -> int:
 
 
 def install(request: Request, start: bool) -> int:
-    """Makes the units follow jobs.d. A broken job's stay as they are."""
+    """Makes the units follow jobs.d. A broken job's stay as they are. What changes meanwhile is followed, too: a path
+    unit does not see what happens while that which it started runs."""
+    for _ in range(ROUNDS):
+        before = _stamp(request.jobs_folder)
+        code = _install(request, start)
+        if _stamp(request.jobs_folder) == before:
+            break
+        request = replace(request)
+    return code
+
+
+def _stamp(folder: Path) -> list[tuple[str, int, int]]:
+    """What differs after a change of a file of jobs.d."""
+    try:
+        states = [(entry.name, entry.stat(follow_symlinks=False)) for entry in os.scandir(folder)]
+    except OSError:
+        return []
+    return sorted((name, state.st_mtime_ns, state.st_ino) for name, state in states)
+
+
+def _install(request: Request, start: bool) -> int:
     from rivus.units import install as installing
     from rivus.units.place import hidden
 

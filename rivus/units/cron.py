@@ -51,7 +51,8 @@ def _lines(jobs: Mapping[str, Job], place: Place, now: datetime) -> Iterator[str
             yield from ("", *_job(jobs[name], place, now))
     minute = _stable("doctor", 60)
     yield from ("", f"* * * * * {_command(place, 'rivus-sweep')}")
-    yield f"{minute} * * * * {_command(place, 'rivus-doctor')}"
+    # What a check-up finds is what it prints; cron mails that.
+    yield f"{minute} * * * * {_command(place, 'rivus-doctor', quiet=False)}"
 
 
 def _job(job: Job, place: Place, now: datetime) -> Iterator[str]:
@@ -147,7 +148,7 @@ def _stable(name: str, below: int) -> int:
     return crc32(name.encode()) % below
 
 
-def _command(place: Place, program: str, *arguments: str) -> str:
-    """One command line; a folder's `%` would end it."""
+def _command(place: Place, program: str, *arguments: str, quiet: bool = True) -> str:
+    """One command line; a folder's `%` would end it. quiet: without its output, which are the items."""
     argv = [str(place.bin / program), "--jobs", str(place.jobs), "--spool", str(place.spool), *arguments]
-    return shlex.join(argv).replace("%", r"\%") + " >/dev/null"
+    return shlex.join(argv).replace("%", r"\%") + (" >/dev/null" if quiet else "")

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rivus.errors import BadConfig, TryAgain
+from rivus.errors import BadConfig, RivusError, TryAgain
 from rivus.spool import atomic
 from rivus.units.render import HEADER
 
@@ -104,13 +104,17 @@ def install(
 
 
 def write(texts: Mapping[str, str], folder: Path) -> None:
-    """Puts unit files into a folder, made if need be, over what is there."""
+    """Puts unit files into a folder, made if need be, over what is there. Everybody may read them, whatever the umask:
+    the check-up, which is not root, compares them, and systemd warns of closed ones at each reload."""
     make_folders(folder)
-    draft = folder / ".rivus-units.new"
-    for name, text in texts.items():
-        atomic.remove(str(draft))
-        atomic.write_new(str(draft), text.encode())
-        atomic.rename(str(draft), str(folder / name))
+    draft, before = folder / ".rivus-units.new", os.umask(0o022)
+    try:
+        for name, text in texts.items():
+            atomic.remove(str(draft))
+            atomic.write_new(str(draft), text.encode())
+            atomic.rename(str(draft), str(folder / name))
+    finally:
+        os.umask(before)
     atomic.sync(str(folder))
 
 
@@ -164,7 +168,7 @@ class _Todo:
 
 def _apply(changes: Changes, folder: Path, manager: Manager | None, todo: _Todo, start: bool) -> None:
     todo.note()
-    gone = _waiting(changes.gone)
+    gone, fault = _waiting(changes.gone), ""
     if manager:
         manager.stop(gone)
         manager.disable(gone)
@@ -177,9 +181,22 @@ def _apply(changes: Changes, folder: Path, manager: Manager | None, todo: _Todo,
         manager.forget(changes.gone)
         if not start:
             return
-        manager.start(todo.new)
-        manager.restart(todo.changed - todo.new)
+        fault = _started(todo, manager)
     atomic.remove(todo.path)
+    if fault:
+        raise RivusError(f"{fault} (`rivus-doctor` names the unit)")
+
+
+def _started(todo: _Todo, manager: Manager) -> str:
+    """Starts what is new and restarts what has changed; what went wrong, or "". One that does not start (its port is
+    taken, say) keeps no other from it; to try it again is a person's, or each edit of jobs.d would fail anew."""
+    faults = []
+    for act, units in ((manager.start, todo.new), (manager.restart, todo.changed - todo.new)):
+        try:
+            act(units)
+        except RivusError as error:
+            faults.append(str(error))
+    return "; ".join(faults)
 
 
 def _waiting(units: Iterable[str]) -> set[str]:

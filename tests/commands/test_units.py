@@ -111,9 +111,9 @@ def test_an_option_that_does_not_go_with_the_verb_is_refused(house: House) -> No
 @pytest.mark.skipif(which("systemd-analyze") is None, reason="needs systemd-analyze")
 def test_verify_tells_what_systemd_has_against_a_calendar(house: House) -> None:
     house.job("a", JOB)
-    assert house.run("rivus-units", "verify").out == ""
+    assert house.run("rivus-units", "verify", "--jobs", "jobs.d").out == ""
     house.job("a", JOB.replace("every: 1h", 'calendar: "Mon 25:99"'))
-    assert "a: Failed to parse calendar" in house.run("rivus-units", "verify", code=1).out
+    assert "a: Failed to parse calendar" in house.run("rivus-units", "verify", "--jobs", "jobs.d", code=1).out
 
 
 def shown(box: Box, unit: str, key: str) -> str:
@@ -135,6 +135,28 @@ def test_install_starts_all_and_the_units_follow_jobs_d(house_box: Box) -> None:
     box.write(f"{JOBS}/a.yaml", "stages: [")
     box.wait_for(lambda: "a.yaml:" in box.journal("-u", "rivus-units.service"), "the problem in the journal")
     assert "7200s" in box.read(TIMER) and shown(box, "rivus-discover@a.timer", "ActiveState") == "active"
+
+
+def test_jobs_that_come_while_the_units_are_made_are_followed_too(house_box: Box) -> None:
+    box = house_box
+    box.run("rivus-units", "install")
+    jobs = " ".join(f"j{number}" for number in range(12))
+    box.run("bash", "-ec", f"for n in {jobs}; do cat <<<'{JOB}' >{JOBS}/$n.yaml; sleep .1; done")
+    paths = {f"rivus-stage@{name}:look.path" for name in jobs.split()}
+    box.wait_for(lambda: paths <= set(box.names(UNITS)), "the units of all jobs", 30)
+
+
+def test_a_checkout_that_somebody_stands_in_is_not_what_systemd_runs(house_box: Box) -> None:
+    box = house_box
+    box.write("/srv/checkout/jobs.d/stray.yaml", JOB)
+    box.run("mkdir", "/srv/checkout/spool")
+    box.write(f"{JOBS}/a.yaml", JOB)
+    box.run("sh", "-ec", "cd /srv/checkout && rivus-units install && rivus-units diff")
+    assert "rivus-stage@a:look.path" in box.names(UNITS)
+    assert not [name for name in box.names(UNITS) if "stray" in name]
+    assert f"--jobs {JOBS} --spool {SPOOL}" in box.read(f"{UNITS}/rivus-sweep.service")
+    rows = box.run("sh", "-ec", "cd /srv/checkout && rivus-units status --json").stdout.splitlines()
+    assert {json.loads(row)["job"] for row in rows} == {"a"}
 
 
 def test_a_stage_at_work_ends_by_itself_when_its_job_is_removed(house_box: Box) -> None:

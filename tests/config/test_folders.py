@@ -34,6 +34,23 @@ def test_the_option_wins_then_the_environment_then_here_then_the_system(
     assert folder("/from/option") == Path("/from/option")
 
 
+@pytest.mark.parametrize(("folder", "variable", "here", "system"), CASES)
+def test_what_does_not_depend_on_who_asks_where_is_the_systems(
+    folder: Callable[..., Path], variable: str, here: str, system: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(variable, "")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / here).mkdir()
+    for own in (".config", ".local/state"):
+        (tmp_path / own / "rivus" / here).mkdir(parents=True)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert folder(None, here=False) == Path(system)
+    assert folder(None, user=True, here=False).is_relative_to(tmp_path)
+    monkeypatch.setenv(variable, "/from/environment")
+    assert folder(None, here=False) == Path("/from/environment")
+
+
 @pytest.mark.parametrize(
     ("folder", "variable", "name"),
     [(jobs_folder, "XDG_CONFIG_HOME", "jobs.d"), (spool_folder, "XDG_STATE_HOME", "spool")],

@@ -141,6 +141,15 @@ def test_a_secret_that_a_job_needs_is_asked_for(house: House, monkeypatch: pytes
     assert not any("finnhub_token" in finding.what for finding in found(house))
 
 
+def test_a_secret_that_the_units_get_from_its_file_is_there(house: House) -> None:
+    house.job("demo", f"{CHAIN}", steps=f"{STEPS}\nSECRETS = ('my_key',)\n")
+    (house.root / "credentials").mkdir()
+    finding = only(found(house), "no secret my_key")
+    assert finding.mend.endswith(f"install -m 600 /dev/stdin {house.root}/credentials/my_key")
+    (house.root / "credentials/my_key").write_text("k\n")
+    assert not [one for one in found(house) if "my_key" in one.what]
+
+
 def test_a_module_of_jobs_d_can_name_the_secrets_it_needs(house: House) -> None:
     house.job("demo", "stages: {fetch: {handler: my.fetch}}", my="SECRETS = ('my_key',)\ndef fetch(item, ctx): ...\n")
     assert only(found(house), "no secret my_key").mend.endswith("export RIVUS_SECRET_MY_KEY")
@@ -258,6 +267,14 @@ def test_what_has_failed_or_is_held_is_counted(chain: House) -> None:
     finding = only(found(chain), "demo: 1 failed in fetch, 1 held in extract, 1 held in score")
     assert finding.mend.endswith(" failures") and not finding.grave
     chain.run(*finding.mend.split())
+
+
+def test_a_stage_that_was_removed_is_told_with_what_it_keeps(chain: House) -> None:
+    chain.run("rivus-inject", "demo", stdin='{"id": "a"}')
+    chain.run("rivus-run", "demo")
+    chain.job("demo", CHAIN.replace("  score: {handler: steps.score}\n", ""))
+    assert mended(chain, "no stage score any more").what.count("1 result ") == 1
+    assert (chain.root / "spool/demo/.score/done/a.json").exists()
 
 
 def test_what_was_rejected_is_told_with_the_newest_reason_until_it_is_put_away(chain: House) -> None:

@@ -58,16 +58,28 @@ def test_a_sweep_that_is_not_timed_is_grave_and_told_by_itself(visit: Visit) -> 
     known = installed(visit)
     known["rivus-sweep.timer"]["ActiveState"] = "inactive"
     [finding] = unlike(visit, known, True, str(here(visit).bin))
-    assert finding.grave and "nothing is woken" in finding.what and finding.mend == "rivus-units install --user"
+    assert finding.grave and "nothing is woken" in finding.what
+    assert finding.mend == "systemctl --user start rivus-sweep.timer"
 
 
 def test_timers_and_path_units_that_do_not_wait_are_counted(visit: Visit) -> None:
     known = installed(visit)
     del known["rivus-discover@demo.timer"]
-    assert what(visit, known) == ["rivus-discover@demo.timer is not active, so what they start does not run"]
+    assert what(visit, known) == ["rivus-discover@demo.timer is not active, so what it starts does not run"]
     del known[FETCH]
     [line] = what(visit, known)
     assert "and 1 more units are not active" in line
+
+
+def test_what_was_stopped_is_started_and_what_is_not_there_is_installed(visit: Visit) -> None:
+    known = installed(visit)
+    del known[FETCH]
+    mends = [finding.mend for finding in unlike(visit, known, True, str(here(visit).bin))]
+    assert mends == [f"systemctl --user start {FETCH}"]
+    (here(visit).units / FETCH).unlink()
+    mends = [finding.mend for finding in unlike(visit, known, True, str(here(visit).bin))]
+    folders = f"--jobs {visit.folder} --spool {visit.spool.root}"
+    assert mends == [f"rivus-units install --user {folders}"], "without them it would be about other jobs"
 
 
 def test_a_path_unit_that_has_failed_is_one_finding_and_not_two(visit: Visit) -> None:
@@ -108,7 +120,7 @@ def findings(box: Box) -> list[dict[str, Any]]:
     env = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     done = box.run(*doctor, "--jobs", "/srv/jobs.d", "--spool", "/srv/spool", check=False, env=env)
     found = [json.loads(line) for line in done.stdout.splitlines()]
-    return [line for line in found if "unit" in line["mend"]]
+    return [line for line in found if "rivus-units" in line["mend"] or "systemctl" in line["mend"]]
 
 
 def test_a_real_installation_is_judged_by_what_systemd_says(box: Box, house: House) -> None:

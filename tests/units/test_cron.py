@@ -89,3 +89,10 @@ def test_a_job_that_is_switched_off_is_not_run(tmp_path: Path) -> None:
     place = Place(user=False, bin=Path("/b"), jobs=Path("/j"), spool=Path("/s"), units=Path("/u"))
     text = crontab(load_jobs(tmp_path).jobs, place, NOW)
     assert "off" not in text and "* * * * * /b/rivus-sweep" in text and "/b/rivus-doctor" in text
+
+
+def test_what_the_check_up_finds_is_mailed_and_items_are_not(tmp_path: Path) -> None:
+    place = Place(user=False, bin=Path("/b"), jobs=Path("/j"), spool=Path("/s"), units=Path("/u"))
+    sweep, doctor = crontab({}, place, NOW).splitlines()[-2:]
+    assert sweep.endswith("/b/rivus-sweep --jobs /j --spool /s >/dev/null")
+    assert doctor.endswith("/b/rivus-doctor --jobs /j --spool /s")

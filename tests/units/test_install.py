@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from rivus.errors import BadConfig
-from rivus.units.install import compare, diff, install, job_of
+from rivus.errors import BadConfig, RivusError
+from rivus.units.install import compare, diff, install, job_of, write
 from rivus.units.manager import Manager
 
 OURS = "# Made by rivus-units from /jobs/a.yaml. Do not edit.\n"
@@ -164,3 +165,29 @@ def test_a_diff_names_what_comes_goes_and_changes(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_the_name_of_a_unit_tells_its_job(unit: str, job: str) -> None:
     assert job_of(unit) == job
+
+
+def test_everybody_may_read_unit_files_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        write({"rivus-a.service": "[Service]\n"}, tmp_path)
+    finally:
+        assert os.umask(before) == 0o077
+    assert (tmp_path / "rivus-a.service").stat().st_mode & 0o777 == 0o644
+
+
+@dataclass(frozen=True)
+class Refusing(Script):
+    """Starts nothing, as where a port is taken."""
+
+    def start(self, units: Collection[str]) -> None:
+        raise RivusError("Job failed.")
+
+
+def test_a_unit_that_does_not_start_keeps_no_other_from_its_change_and_is_told_once(tmp_path: Path) -> None:
+    told(A, tmp_path)
+    manager, changed = Refusing(), {name: f"{text}new" for name, text in A.items()}
+    with pytest.raises(RivusError, match=r"Job failed.*rivus-doctor"):
+        install({**changed, **B}, tmp_path, manager)
+    assert ("try-restart", "rivus-discover@a.timer") in [(call[0], call[-1]) for call in manager.calls]
+    assert told({**changed, **B}, tmp_path) == []

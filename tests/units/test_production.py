@@ -140,6 +140,19 @@ def test_a_stage_that_cannot_start_is_tried_slowly_and_told_of(house_box: Box) -
     house_box.wait_for(lambda: boxes(house_box, "score", "done"), "the item, once the file is right", 60)
 
 
+def test_what_a_stage_and_a_discovery_say_is_in_the_journal(house_box: Box) -> None:
+    broken = HANDLERS.replace('return {"text"', 'raise ValueError("so it was said")\n    return {"text"')
+    job(house_box, TICKS.replace("every: 2s", "every: 1h"), broken)
+    deaf = "discover: {strategy: command, command: [sh, -c, 'exit 7'], every: 1s}\nstages: {a: {command: [cat]}}\n"
+    job(house_box, deaf, name="deaf")
+    install(house_box)
+    drop(house_box, ["a"])
+    at = ("RIVUS_JOB=ticks", "RIVUS_STAGE=fetch", "RIVUS_KEY=a")
+    house_box.wait_for(lambda: "so it was said" in house_box.journal(*at), "the stage's line")
+    said = ("-u", "rivus-discover@deaf.service", "SYSLOG_IDENTIFIER=rivus-discover")
+    house_box.wait_for(lambda: house_box.journal(*said), "the discovery's line")
+
+
 def test_a_stage_killed_at_work_is_mended_without_a_person(house_box: Box) -> None:
     job(house_box, TICKS.replace("every: 2s", "every: 1h"))
     install(house_box)
@@ -185,7 +198,7 @@ def test_pulling_the_plug_in_mid_work_loses_nothing(house_box: Box) -> None:
 
 
 def test_a_credential_reaches_the_handler_and_nothing_else(house_box: Box) -> None:
-    check = 'assert ctx.secret("token") == "hunter2-hunter2", "no"'
+    check = 'assert len(ctx.secret("token")) == 15, "no"'
     handlers = HANDLERS.replace('return {"value"', f'{check}\n    return {{"value"')
     handlers += '\ndef boast(item, ctx):\n    raise ValueError("the token is " + ctx.secret("token"))\n'
     yaml = TICKS.replace("every: 2s", "every: 1h") + "  boast: {handler: ticks.boast, retry: []}\nsecrets: [token]\n"
@@ -258,6 +271,10 @@ def test_the_timers_follow_an_edit_and_a_broken_file_changes_nothing(house_box: 
     house_box.wait_for(lambda: said in house_box.journal("-u", "rivus-units.service"), "the report")
     assert house_box.read(timer) == edited
     assert active(house_box, "rivus-discover@ticks.timer") == "active"
+    told = "rivus-failure@rivus-units.service.service"
+    house_box.wait_for(lambda: "has failed" in house_box.journal("-u", told), "the report of the failed unit")
+    house_box.wait_for(lambda: active(house_box, told) not in ("active", "activating"), "its end")
+    assert active(house_box, told) == "inactive", "a report does not fail of what it reports"
 
 
 def test_a_story_is_told_across_stages_and_processes(house_box: Box) -> None:
@@ -267,3 +284,18 @@ def test_a_story_is_told_across_stages_and_processes(house_box: Box) -> None:
     house_box.wait_for(lambda: boxes(house_box, "score", "done"), "the item")
     lines = [json.loads(line) for line in house_box.run("rivus-log", "--json", "ticks/a").stdout.splitlines()]
     assert {"fetch", "score"} <= {line.get("stage") for line in lines}
+
+
+def test_what_root_does_by_hand_is_done_as_the_account(house_box: Box) -> None:
+    job(house_box, TICKS.replace("every: 2s", "every: 1h"))
+    install(house_box)
+    house_box.run("systemctl", "stop", "rivus-stage@ticks:fetch.path", "rivus-sweep.timer")
+    house_box.run("rivus-inject", "ticks", input='{"key": "b", "name": "b"}\n')
+    house_box.run("rivus-stage", "--no-stdin", "ticks:fetch")
+    house_box.run("rivus-sweep")
+    assert boxes(house_box, "fetch", "done") == ["b.json"]
+    assert house_box.run("find", SPOOL, "-uid", "0").stdout == ""
+    secret = "/root/secret"
+    house_box.run("sh", "-c", f"mkdir {secret} && rm -rf {SPOOL}/_journal && ln -s {secret} {SPOOL}/_journal")
+    assert house_box.run("rivus-inject", "ticks", check=False, input='{"key": "c"}\n').returncode == 1
+    assert house_box.names(secret) == []

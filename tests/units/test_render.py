@@ -89,6 +89,7 @@ def test_a_service_runs_its_instance_and_leaves_stdin_alone(tmp_path: Path) -> N
     assert service["ExecStart"] == [f"/opt/bin/rivus-stage --no-stdin --for 1h {folders} %i"]
     assert service["OnFailure"] == ["rivus-failure@%n.service"] and service["StartLimitIntervalSec"] == ["0"]
     assert service["Slice"] == ["rivus-j.slice"] and service["StandardOutput"] == ["null"]
+    assert service["StandardError"] == ["journal"], "else it goes where stdout goes"
 
 
 def test_a_stage_has_time_for_what_it_began_last(tmp_path: Path) -> None:

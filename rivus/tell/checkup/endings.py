@@ -52,7 +52,7 @@ RESULTS: Mapping[str, tuple[str, str, str]] = {
     "timeout": ("timeout", "it took longer than its unit allows and was ended; what it held is run again", LOG),
     "oom-kill": ("memory", "it needed more memory than it may have, or the machine had none left", "{memory}"),
     "watchdog": ("watchdog", "it gave no sign of life", LOG),
-    "resources": ("resources", "systemd had no resources to start it, or one of its files is missing", LOG),
+    "resources": ("resources", "systemd could not start it: a resource or a file is missing, or a port is taken", LOG),
     "protocol": ("protocol", "it did not do what its unit says", LOG),
     "start-limit-hit": ("circle", "it was started too often in a short time, so systemd starts it no more", RESTART),
 }

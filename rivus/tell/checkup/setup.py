@@ -8,13 +8,14 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from pathlib import Path
 from shutil import which
 
 from rivus.config.schema import Job
 from rivus.errors import BadConfig
 from rivus.model.outcome import Halt
 from rivus.plugins import Kind, find
-from rivus.tell.checkup.finding import Finding, edit, one_line, word
+from rivus.tell.checkup.finding import Finding, as_root, edit, one_line, word
 from rivus.tell.checkup.visit import Visit, walk
 
 OLD_DAYS = 90
@@ -45,7 +46,7 @@ def secrets(visit: Visit) -> Iterator[Finding]:
             for secret in getattr(sys.modules.get(function.__module__), "SECRETS", ()):
                 needed.setdefault(secret, []).append(job.name)
     for secret, jobs in needed.items():
-        yield from _missing(secret, jobs)
+        yield from _missing(secret, jobs, visit.folder.parent / "credentials")
 
 
 def _plugins(job: Job) -> Iterator[tuple[Kind, str]]:
@@ -56,16 +57,32 @@ def _plugins(job: Job) -> Iterator[tuple[Kind, str]]:
             yield "handler", stage.handler
 
 
-def _missing(secret: str, jobs: list[str]) -> Iterator[Finding]:
+def _missing(secret: str, jobs: list[str], credentials: Path) -> Iterator[Finding]:
+    """credentials: what the units get their secrets from, beside jobs.d; there it is neither in our environment, nor
+    may anybody but root look."""
     from rivus.secrets import get
 
     try:
         get(secret)
     except Halt as error:
+        if _may_be(credentials / secret):
+            return
         variable = f"RIVUS_SECRET_{secret.upper()}"
         # It is asked for, because what stands on a command line can be read by everybody on the machine.
         mend = f"read -rs {variable} && export {variable}"
+        if credentials.is_dir():
+            mend = as_root(f"install -m 600 /dev/stdin {word(str(credentials / secret))}")
         yield Finding(f"{', '.join(dict.fromkeys(jobs))}: {one_line(error)}", mend, grave=True)
+
+
+def _may_be(file: Path) -> bool:
+    """Whether something is in the file, or this account may not know."""
+    try:
+        return file.stat().st_size > 0
+    except PermissionError:
+        return True
+    except OSError:
+        return False
 
 
 def writable_by_all(visit: Visit) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rivus.tell.checkup.endings import ending_in, managers, meaning, states
-from rivus.tell.checkup.finding import Finding, as_root, one_line
+from rivus.tell.checkup.finding import Finding, as_root, one_line, word
 from rivus.tell.checkup.visit import Visit
 
 if TYPE_CHECKING:
@@ -55,20 +55,38 @@ def unlike(visit: Visit, known: Mapping[str, State], user: bool, launchers: str)
 
     here = place(user, visit.folder, Path(os.path.dirname(visit.spool.limits)))
     wanted = render(visit.jobs.jobs, replace(here, bin=Path(launchers)))
-    mend = "rivus-units install --user" if user else as_root("rivus-units install")
+    mend = _install(here)
     asleep = [name for name in wanted if _starts(name) and known.get(name, {}).get("ActiveState") not in AWAKE]
+
+    def waking(names: Sequence[str]) -> str:
+        """What a person stopped, or what did not start, another installation leaves as it is."""
+        there = all(_same(here, name, wanted[name]) for name in names)
+        units = " ".join(map(word, sorted(names)))
+        return (f"systemctl --user start {units}" if user else as_root(f"systemctl start {units}")) if there else mend
+
     if SWEEP in asleep:
         what = f"the unit {SWEEP} is not active: nothing is woken, recovered or released"
-        yield Finding(what, mend, grave=True)
+        yield Finding(what, waking([SWEEP]), grave=True)
         asleep.remove(SWEEP)
     if asleep:
-        yield Finding(f"{_counted(asleep)} not active, so what they start does not run", mend, grave=True)
+        runs = "what it starts does not run" if len(asleep) == 1 else "what they start does not run"
+        yield Finding(f"{_counted(asleep)} not active, so {runs}", waking(asleep), grave=True)
     if other := [name for name, text in wanted.items() if name not in asleep and not _same(here, name, text)]:
         yield Finding(f"{_counted(other)} not what jobs.d asks for", mend)
 
 
 AWAKE = ("active", "activating", "failed")
 """Of a timer or a path unit. One that has failed is a finding of its own."""
+
+
+def _install(here: Place) -> str:
+    """Makes the units anew; without the folders it would make those of other jobs, and remove these."""
+    from rivus.config.folders import jobs_folder, spool_folder
+
+    folders = {"--jobs": (here.jobs, jobs_folder), "--spool": (here.spool, spool_folder)}
+    unusual = [(name, at) for name, (at, usual) in folders.items() if at != usual(None, here.user, here=False)]
+    options = "".join(f" {name} {word(str(at))}" for name, at in unusual)
+    return f"rivus-units install --user{options}" if here.user else as_root(f"rivus-units install{options}")
 
 
 def _starts(name: str) -> bool:
