@@ -52,6 +52,10 @@ class House:
         """The spool; `look`: for a command that changes nothing, and so needs no right to."""
         from rivus.spool.layout import open_spool
 
+        if not look and os.geteuid() == 0:
+            from rivus.commands.account import become_owner
+
+            become_owner(self.spool_folder)
         return open_spool(str(self.spool_folder), test=self.test, allow_network=self.allow_network, look=look)
 
     def job(self, name: str) -> Job:
