@@ -17,6 +17,7 @@ from msgspec.structs import asdict
 
 from rivus.config.convert import convert
 from rivus.config.doctor import DOCTOR
+from rivus.config.prices import PRICES
 from rivus.config.problem import Finding, Problem, did_you_mean, problem_at, quoted
 from rivus.config.rules import job_findings, name_fault, named_limits
 from rivus.config.schema import Discover, DiscoverFields, Job, JobFields, Limit, Stage, StageFields
@@ -24,6 +25,8 @@ from rivus.config.yamltree import UNUSABLE, Tree, read_yaml
 from rivus.errors import BadConfig
 
 LIMITS = "limits.yaml"
+NO_JOBS = (LIMITS, DOCTOR, PRICES)
+"""Files of jobs.d that are no job."""
 _DISCOVER = frozenset(DiscoverFields.__struct_encode_fields__)
 
 
@@ -70,7 +73,7 @@ def load_jobs(folder: Path) -> Jobs:
 def load_job(folder: Path, name: str) -> Job:
     """The job `name`, reading its file and the limits only. Raises BadConfig: no such job, or its problems."""
     path = folder / f"{name}.yaml"
-    if name_fault(name) or path.name in (LIMITS, DOCTOR) or not os.path.lexists(path):
+    if name_fault(name) or path.name in NO_JOBS or not os.path.lexists(path):
         known = [file.stem for file in _files(folder) if file.suffix == ".yaml"]
         raise BadConfig(f"no job {quoted(name)} in {folder}{did_you_mean(name, known)}")
     limits = _load_limits(folder)
@@ -90,7 +93,7 @@ def _files(folder: Path) -> list[Path]:
     return [
         folder / name
         for name in names
-        if name.endswith((".yaml", ".yml")) and not name.startswith(".") and name not in (LIMITS, DOCTOR)
+        if name.endswith((".yaml", ".yml")) and not name.startswith(".") and name not in NO_JOBS
     ]
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
+from typing import Any
 
-from rivus.config.problem import Finding, did_you_mean, quoted
-from rivus.config.schema import Discover, Job, Stage
+from rivus.config.problem import Finding, Where, did_you_mean, quoted
+from rivus.config.schema import Budget, Discover, Job, Stage
 from rivus.model.item import NAME
 
 MAX_NAME = 64
@@ -45,6 +46,7 @@ def job_findings(job: Job) -> Iterator[Finding]:
     for name, stage in job.stages.items():
         yield from _stage_findings(name, stage)
     yield from _column_findings(job)
+    yield from _budget_findings(("budget",), job.budget)
     if isinstance(job.allow_private_hosts, list):
         for number, host in enumerate(job.allow_private_hosts):
             if isinstance(host, str) and (fault := host_fault(host)):
@@ -70,6 +72,13 @@ def _stage_findings(name: str, stage: Stage) -> Iterator[Finding]:
         yield place, "needs a handler or a command"
     if isinstance(stage, Stage) and stage.handler is not None and stage.command is not None:
         yield (*place, "command"), "handler and command exclude each other"
+    if isinstance(stage, Stage):
+        yield from _budget_findings((*place, "budget"), stage.budget)
+
+
+def _budget_findings(place: Where, budget: Any) -> Iterator[Finding]:
+    if isinstance(budget, Budget) and budget.usd is None and budget.calls is None:
+        yield place, "needs usd, calls, or both"
 
 
 def _column_findings(job: Job) -> Iterator[Finding]:

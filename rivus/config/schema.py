@@ -45,6 +45,14 @@ class Sandbox(Struct, frozen=True, kw_only=True):
     write: list[Folder] = []
 
 
+class Budget(Struct, frozen=True, kw_only=True):
+    """What may be spent between two midnights (UTC): dollars, and calls that were reported."""
+
+    usd: Annotated[float, Meta(ge=0)] | None = None
+    calls: Annotated[int, Meta(ge=0)] | None = None
+    per: Literal["day"] = "day"
+
+
 class StageFields(Struct, frozen=True, kw_only=True):
     """timeout and retry in seconds: `retry` has one delay for each try after the first. breaker: so many failures of
     one kind in a row pause the job; 0: never. version: stands for the code, which then does not count. version_deps:
@@ -63,6 +71,7 @@ class StageFields(Struct, frozen=True, kw_only=True):
     version: Text | None = None
     version_deps: list[Text | dict[str, str | int | float | bool]] = []
     sandbox: Sandbox = Sandbox()
+    budget: Budget | None = None
     with_: dict[str, Any] = field(default_factory=dict, name="with")
 
 
@@ -74,7 +83,8 @@ class Stage(StageFields, frozen=True, kw_only=True):
 
 class DiscoverFields(Struct, frozen=True, kw_only=True):
     """every: seconds between two looks; calendar: the same in systemd's words; without either a person
-    starts it. catch_up: whether a time that passed while the machine was off is made up for, once, when it is back."""
+    starts it. catch_up: whether a time that passed while the machine was off is made up for, once, when it is back.
+    max_new: how many new items one look publishes at the most; the next look goes on."""
 
     strategy: Text
     limit: str | None = None
@@ -82,6 +92,7 @@ class DiscoverFields(Struct, frozen=True, kw_only=True):
     calendar: Calendar | None = None
     catch_up: Literal["once", "never"] = "once"
     max_backlog: Count | None = None
+    max_new: Count | None = None
     on_change: Literal["ignore", "update", "rerun"] = "ignore"
 
 
@@ -95,8 +106,9 @@ class JobFields(Struct, frozen=True, kw_only=True):
     """allow_private_hosts: addresses, networks (CIDR) and host names that the network guard lets through.
     memory, cpu, nice: what all units of the job together may use, as systemd has it (512M; 150% is one and a half
     cores). columns: what the index shows of an item, name -> path (`data.title`, `score.value`). search: those of them
-    that full-text search covers. secrets: names, besides those that the job's own sources and handlers name. discover
-    and stages have more than one form, and are converted on their own."""
+    that full-text search covers. secrets: names, besides those that the job's own sources and handlers name. budget: of
+    all stages together. max_unknown: so many calls of unknown cost in a day stop the job. discover and stages have more
+    than one form, and are converted on their own."""
 
     title: Text | None = None
     enabled: bool = True
@@ -109,6 +121,8 @@ class JobFields(Struct, frozen=True, kw_only=True):
     cpu: Cpu | None = None
     nice: Nice | None = None
     secrets: list[Secret] = []
+    budget: Budget | None = None
+    max_unknown: Count | None = None
 
 
 class Job(Struct, frozen=True, kw_only=True, dict=True):
@@ -131,6 +145,8 @@ class Job(Struct, frozen=True, kw_only=True, dict=True):
     cpu: str | None = None
     nice: int | None = None
     secrets: list[str] = []
+    budget: Budget | None = None
+    max_unknown: int | None = None
     folder: Path
     file: Path
     digest: str

@@ -88,8 +88,14 @@ class Context(Protocol):
         """The secret of that name; raises Halt if there is none."""
         ...
 
-    def cost(self, *, usd: float | None = None, calls: int = 1, tokens: int = 0) -> None:
-        """Adds to what this try has cost. `usd=None` means unknown, never zero."""
+    def cost(
+        self, *, usd: float | None = None, calls: int = 1, tokens: int = 0, model: str | None = None,
+        input_tokens: int = 0, output_tokens: int = 0,
+    ) -> None:  # fmt: skip
+        """Adds to what this try has cost: call it as soon as something was paid, whatever comes of it. `usd=None` means
+        unknown, never zero, unless `prices.yaml` has `model`: then its price of the input and output tokens counts.
+        They are added to `tokens`. An amount that is none is unknown, a count that is none raises
+        ValueError."""
         ...
 
 

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     DISABLED = "disabled"
     PAUSED = "paused"
     NO_STAGE = "no stage"
+    BUDGET = "budget"
     PARKED = "parked"
     PROBED = "probed"
     LATER = "later"
@@ -108,7 +109,7 @@ def _ahead(seconds: float) -> str:
 SHOWN = 3
 _UNHURT = frozenset({
     Kind.READY, Kind.PAUSED, Kind.PARKED, Kind.PROBED, Kind.LATER, Kind.OVERDUE, Kind.NEEDS, Kind.LIMIT, Kind.FULL,
-    Kind.NO_TOKEN,
+    Kind.NO_TOKEN, Kind.BUDGET,
 })  # fmt: skip
 """What would end by itself, and does not while the whole job is kept."""
 

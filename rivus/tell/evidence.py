@@ -12,8 +12,10 @@ from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rivus.limits.spending import Spending
 from rivus.locks import holders, is_held
 from rivus.model.item import stem
+from rivus.model.money import Spent, day_of
 from rivus.model.outcome import Json
 from rivus.model.states import Box
 from rivus.model.times import epoch
@@ -35,20 +37,25 @@ _REASON = ".reason.json"
 class Evidence:
     """See the module. One object is one look: what it has told once does not change any more.
 
-    paused: a job -> its pause or None. limit: a name -> its state. worker: an owner -> the process behind it, or None
-    if it is dead. queue: job, stage -> the place of each name in `ready`, from 0. now: seconds since the epoch.
+    paused: a job -> its pause or None. today: a job -> what each stage has cost today; raises BadConfig. limit: a name
+    -> its state. worker: an owner -> the process behind it, or None if it is dead. queue: job, stage -> the place of
+    each name in `ready`, from 0. now: seconds since the epoch.
     """
 
     def __init__(self, spool: Spool, jobs: Jobs, limits: Limits, now: float) -> None:
         self.spool, self.jobs, self.now = spool, jobs, now
         self.paused: Callable[[str], Json | None] = cache(partial(paused, spool))
         self.limit: Callable[[str], LimitStatus] = cache(limits.status)
+        self.today: Callable[[str], dict[str, Spent]] = cache(self._today)
         self.worker: Callable[[str], str | None] = cache(self._worker)
         self.queue: Callable[[str, str], dict[str, int]] = cache(self._queue)
         self.busy: Callable[[str, str], int] = cache(self._busy)
         self.known_jobs = {*jobs.jobs, *jobs.broken, *spool.jobs()}
         self._days = sorted(names(spool.journal))
         self._holds: dict[tuple[str, str, str], Json] = {}
+
+    def _today(self, job: str) -> dict[str, Spent]:
+        return Spending(self.spool).read(job, day_of(self.now)) or {}
 
     def _worker(self, owner: str) -> str | None:
         lock = Path(f"{self.spool.owners}/{owner}.lock")

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rivus.config.problem import did_you_mean
+from rivus.errors import BadConfig
+from rivus.limits.spending import has_budget, overdrawn
+from rivus.model.money import next_day, put_off_until
 from rivus.model.reason import Kind, Reason
 from rivus.model.times import utc
 from rivus.tell.evidence import Evidence, processes
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
     from rivus.config import Jobs
     from rivus.config.schema import Job
     from rivus.limits import LimitStatus
+
+SAME_TIME = 0.002
+"""Seconds by which times of files may differ from what was set."""
 
 
 def whole_job(evidence: Evidence, name: str) -> Iterator[Reason]:
@@ -49,6 +55,31 @@ def parked(evidence: Evidence, job: Job | None, stage: str) -> Reason | None:
     return Reason(stage, Kind.PARKED, what, detail, said, rest.until, resume)
 
 
+def over_budget(evidence: Evidence, job: Job | None, stage: str) -> Iterator[Reason]:
+    """The budgets of the day that keep the stage from starting anything."""
+    if job is None or not has_budget(job, stage):
+        return
+    until = next_day(evidence.now)
+    try:
+        found = list(overdrawn(job, stage, evidence.today(job.name)))
+    except BadConfig as error:
+        mend = f"rivus-cost {job.name} --rebuild"
+        yield Reason(stage, Kind.BUDGET, "what was spent today cannot be read", why=str(error), override=mend)
+        return
+    for one in found:
+        what, said = f"over budget ({one.field})", f"{one.said}{', since ' * bool(one.since)}{one.since}"
+        more = f"raise {one.field} in {job.folder / job.file.name}"
+        yield Reason(stage, Kind.BUDGET, what, why=said, until=until, override=more)
+
+
+def next_budget(evidence: Evidence, job: Job | None, stage: str, due: float) -> list[Reason]:
+    """Why a ticket waits until `due`, if it is tomorrow's budget that it waits for; else []."""
+    if abs(due - put_off_until(evidence.now)) >= SAME_TIME:
+        return []
+    what = "today's budget has room again, and nobody has woken it yet"
+    return [*over_budget(evidence, job, stage)] or [Reason(stage, Kind.OVERDUE, what, override="rivus-sweep")]
+
+
 def probed(evidence: Evidence, job: Job | None, stage: str) -> Reason | None:
     """That the source has rested and one item alone tries it just now."""
     limit = _limit(evidence, job, stage)
@@ -61,6 +92,7 @@ def probed(evidence: Evidence, job: Job | None, stage: str) -> Reason | None:
 
 def closed(evidence: Evidence, job: Job | None, stage: str) -> Iterator[Reason]:
     """What keeps a ticket of the stage that is ready: in the order in which a worker meets it."""
+    yield from over_budget(evidence, job, stage)
     limit = _limit(evidence, job, stage)
     if job is None or limit is None:
         return

@@ -27,15 +27,13 @@ from rivus.spool.layout import Spool
 from rivus.spool.reader import Unreadable, read_document
 from rivus.spool.recover import YOUNG
 from rivus.tell.evidence import Evidence, class_of, document_of, explains, last_attempt, part, reason_of
-from rivus.tell.gates import closed, no_token, parked, probed, whole_job
+from rivus.tell.gates import SAME_TIME, closed, next_budget, no_token, parked, probed, whole_job
 from rivus.tell.look import entries, stages_of
 
 if TYPE_CHECKING:
     from rivus.config import Jobs
     from rivus.config.schema import Job
     from rivus.limits import Limits
-
-SAME_TIME = 0.002
 
 
 def why(spool: Spool, jobs: Jobs, limits: Limits, job: str, key: str, stage: str | None = None) -> list[Reason]:
@@ -182,6 +180,9 @@ class _Item:
     def later(self, stage: str, path: str) -> Iterator[Reason]:
         document, status = document_of(path), os.lstat(path)
         due = status.st_mtime
+        if waits := next_budget(self.evidence, self.sound, stage, due):
+            yield from waits
+            return
         if rest := parked(self.evidence, self.sound, stage):
             yield rest
             if abs(due - (FOREVER if rest.until is None else rest.until)) < SAME_TIME:

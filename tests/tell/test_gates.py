@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from rivus.model.times import utc
 from tests.commands.samples import CHAIN, STEPS
 from tests.conftest import House
 from tests.tell.asking_why import inject, kinds, obey, reasons
@@ -38,6 +39,57 @@ def busy(limited: House) -> Iterator[subprocess.Popen[str]]:
     yield worker
     worker.kill()
     worker.communicate()
+
+
+PAID = """
+stages:
+  ask: {handler: pay.ask, concurrency: 1, budget: {calls: 1}}
+"""
+
+
+@pytest.fixture
+def spent(house: House) -> House:
+    """A job whose budget of one call is used up by one item, while another waits."""
+    house.job("demo", PAID, pay="def ask(item, ctx):\n    ctx.cost(usd=0.01)\n    return {'x': 1}\n")
+    inject(house, {"id": "a"}, {"id": "b"})
+    house.run("rivus-stage", "ask")
+    return house
+
+
+def waiting(house: House) -> str:
+    (name,) = house.box("demo", "ask", "later")
+    return name.removesuffix(".json")
+
+
+def test_what_waits_for_a_budget_says_since_when_until_when_and_what_to_raise(spent: House) -> None:
+    (reason,) = reasons(spent, waiting(spent))
+    assert (reason.kind, reason.what) == ("budget", "over budget (stages.ask.budget.calls)")
+    assert reason.why.startswith(f"1 of 1 calls made today, since {utc(time.time())[:10]}T")
+    assert reason.until is not None and reason.until % 86_400 == 0 and 0 < reason.until - time.time() <= 86_400
+    assert reason.override == f"raise stages.ask.budget.calls in {spent.root}/jobs.d/demo.yaml"
+
+
+def test_what_is_ready_while_the_budget_is_used_up_says_so_first(spent: House) -> None:
+    inject(spent, {"id": "c"})
+    assert kinds(reasons(spent, "c")) == ["budget", "ready"]
+
+
+def test_a_raised_budget_leaves_the_waking_to_the_sweep(spent: House) -> None:
+    key = waiting(spent)
+    spent.job("demo", PAID.replace("calls: 1", "calls: 2"))
+    (reason,) = reasons(spent, key)
+    assert (reason.kind, reason.what) == ("overdue", "today's budget has room again, and nobody has woken it yet")
+    obey(spent, reason)
+    assert kinds(reasons(spent, key)) == ["ready"]
+
+
+def test_an_account_that_cannot_be_read_says_what_mends_it(spent: House) -> None:
+    key = waiting(spent)
+    (spent.root / f"spool/_spent/demo/{utc(time.time())[:10]}.json").write_text("{")
+    (reason,) = reasons(spent, key)
+    assert (reason.kind, reason.what) == ("budget", "what was spent today cannot be read")
+    obey(spent, reason)
+    assert [one.what for one in reasons(spent, key)] == ["over budget (stages.ask.budget.calls)"]
 
 
 def test_a_paused_job_comes_first_and_says_why_since_when_and_by_whom(chain: House) -> None:
