@@ -36,7 +36,7 @@ run: $(VENV)/run.stamp
 test: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 -m 'not torture'
+	$(BIN)/python -m pytest -n 3 -m 'not torture'
 
 torture: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n 2 -m torture

@@ -25,7 +25,7 @@ NEVER = {
 }
 DOORS = {
     "click": {"commands"}, "jsonlines": {"commands", "sources"}, "yaml": {"config"},
-    "msgspec": {"config", "index"},
+    "msgspec": {"config", "index", "stale"},
     "filelock": {"locks"}, "requests": {"net", "sources", "handlers"}, "urllib3": {"net", "sources", "handlers"},
     "charset_normalizer": {"net"}, "yt_dlp": {"net", "sources", "handlers"}, "feedparser": {"sources", "handlers"},
     "selectolax": {"sources", "handlers"}, "protego": {"sources", "handlers"},

@@ -1,6 +1,6 @@
 """The commands: parse, call, print. One file each, named as the command is."""
 
 NAMES = (
-    "discover", "stage", "run", "inject", "ls", "show", "why", "move", "limit", "doctor", "sweep", "index", "dash",
-    "log", "check", "units",
+    "discover", "stage", "run", "inject", "ls", "show", "why", "move", "limit", "doctor", "stale", "sweep", "index",
+    "dash", "log", "check", "units", "cost",
 )  # fmt: skip

@@ -10,8 +10,8 @@ from pathlib import Path
 
 
 def become_owner(folder: Path) -> None:
-    """Gives up root's rights, for good, for those of whoever owns `folder`. Nothing changes where that is root, or where
-    there is no such folder."""
+    """Gives up root's rights, for good, for those of whoever owns `folder`; unless that is root, or there is no such
+    folder."""
     try:
         state = os.stat(folder)
     except OSError:

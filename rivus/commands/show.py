@@ -45,8 +45,9 @@ def _lines(view: dict[str, Any]) -> list[str]:
     for stage, part in view["stages"].items():
         due = f", due {part['due']}" if "due" in part else ""
         lines.append(f"  {stage}: {part['state']}{due}  ({plain(part['path'])})")
-        for name in ("error", "output", "receipt"):
-            lines += _fields(name, part.get(name) or {}, "    ")
+        old = "" if part["state"] == "done" else "old "  # of the last run that ended well
+        for name, shown in {"error": "error", "output": f"{old}output", "receipt": f"{old}receipt"}.items():
+            lines += _fields(shown, part.get(name) or {}, "    ")
     lines += [plain(f"  file: {file}") for file in view["files"]]
     for entry in view["history"]:
         more = {name: entry[name] for name in ("outcome", "reason", "due") if name in entry}

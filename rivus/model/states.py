@@ -63,11 +63,13 @@ RESET = _row(
 )  # fmt: skip
 GIVE_BACK = _row("u", "give back", "running", Box.READY, "stage", "nothing: one rename")
 GIVE_UP = _row("y", "give up", "later held", Box.FAILED, "person", "nothing: one rename")
+PUT_BACK = _row("w", "put back", "ready later", Box.WAIT, "sweep, stage", "nothing: one rename, repeated by the sweep")
 DROP = _row(
     "x", "drop", "wait ready later failed held", Box.DONE, "person",
     "done without a receipt: the sweep releases what follows",
 )  # fmt: skip
 
 TABLE = (
-    PUBLISH, CLAIM, FINISH, DEFER, FAIL, HOLD, WAKE, RECOVER, RETRY, RELEASE, UNHOLD, RESET, GIVE_BACK, DROP, GIVE_UP,
+    PUBLISH, CLAIM, FINISH, DEFER, FAIL, HOLD, WAKE, RECOVER, RETRY, RELEASE, UNHOLD, RESET, GIVE_BACK, PUT_BACK, DROP,
+    GIVE_UP,
 )  # fmt: skip

@@ -124,9 +124,10 @@ class Desk:
         self._rewrite(claim)
         return self._move(HOLD, claim, Box.HELD, attempt)
 
-    def give_back(self, claim: Claim) -> bool:
-        """Returns the ticket to `ready` as if it had not been claimed."""
-        return self._move(GIVE_BACK, claim, Box.READY, {})
+    def give_back(self, claim: Claim, cost: Json | None = None) -> bool:
+        """Returns the ticket to `ready` as if it had not been claimed. cost: what its try has cost all the same."""
+        more: Json = {"ended": utc(time.time()), "cost": cost} if cost else {}
+        return self._move(GIVE_BACK, claim, Box.READY, more)
 
     def _admit(self, path: str, name: str, document: Json) -> Claim:
         try:

@@ -39,6 +39,13 @@ def retry(spool: Spool, plan: Plan, stage: str, name: str, why: str) -> Box | No
     return move(spool, plan.job, stage, name, RETRY, why=why)
 
 
+def redo(spool: Spool, job: str, stage: str, name: str, why: str) -> bool:
+    """Runs again what is done. False if it is not, or if its finisher has not dropped its claim yet. The ticket carries
+    its old result until a new one is written over it."""
+    found = spool.where(job, stage, name)
+    return found is not None and found[0] is Box.DONE and move(spool, job, stage, name, RETRY, why=why) is not None
+
+
 def unhold(spool: Spool, plan: Plan, stage: str, name: str, why: str) -> Box | None:
     """From `held` to where it belongs: `wait`, and on to `ready` if its needs are done."""
     box = move(spool, plan.job, stage, name, UNHOLD, why=why)
@@ -58,6 +65,7 @@ def drop(spool: Spool, plan: Plan, stage: str, name: str, why: str, owner: Owner
     if box is None:
         return None
     receipt = {"skipped": f"dropped: {why}" if why else "dropped", "owner": owner.name, "ended": utc(time.time())}
+    document.pop("output", None)  # that of an earlier run
     owner.write(spool.ticket(plan.job, stage, Box.DONE, name), dump({**document, "receipt": receipt}))
     for successor in plan.successors(stage):
         release(spool, plan, successor, name, name.removesuffix(".json"))

@@ -21,6 +21,7 @@ from rivus.spool import atomic
 from rivus.spool.journal import record
 from rivus.spool.layout import Spool, names
 from rivus.spool.owners import Owner
+from rivus.spool.planned import note_publisher
 from rivus.spool.reader import dump, read_document
 
 
@@ -114,6 +115,7 @@ def _draft(fresh: dict[str, Ticket], owner: Owner) -> dict[str, str]:
 def _lay(
     spool: Spool, plan: Plan, fresh: dict[str, Ticket], drafts: dict[str, str], owner: Owner, but: str = ""
 ) -> None:
+    note_publisher(spool, plan, owner)
     touched: dict[str, None] = {}
     for name, ticket in fresh.items():
         for stage, box in first_boxes(plan, ticket.meta.get("entered")).items():
@@ -121,14 +123,15 @@ def _lay(
                 continue
             path = spool.ticket(plan.job, stage, box, name)
             if box is Box.DONE:
-                owner.write(path, dump(_skipped(ticket)))
+                owner.write(path, dump(skipped(ticket)))
             else:
                 atomic.link(drafts[name], path)
             touched[os.path.dirname(path)] = None
     atomic.sync_all(list(touched))
 
 
-def _skipped(ticket: Ticket) -> Json:
+def skipped(ticket: Ticket) -> Json:
+    """The ticket of a stage before the one where its item entered."""
     receipt = {"skipped": f"the item entered at {ticket.meta['entered']}"}
     return {**ticket.to_json(), "receipt": receipt}
 

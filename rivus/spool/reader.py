@@ -32,14 +32,15 @@ def read_document(path: str, now: float | None = None, most: int = MAX_BYTES) ->
 
     now: for the age of what does not parse; None leaves it infinite. most: bytes that are read at the most.
     """
-    raw, modified = _read_bytes(path, most)
+    raw, modified = read_bytes(path, most)
     try:
         return parse_object(raw)
     except ValueError as error:
         raise Unreadable(str(error), math.inf if now is None else now - modified) from None
 
 
-def _read_bytes(path: str, most: int) -> tuple[bytes, float]:
+def read_bytes(path: str, most: int = MAX_BYTES) -> tuple[bytes, float]:
+    """What a regular file holds, and when it was last modified. Raises Unreadable, FileNotFoundError."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except FileNotFoundError:

@@ -116,15 +116,17 @@ def wake(spool: Spool, job: str, stage: str, now: float) -> tuple[int, float | N
     return count, earliest
 
 
-def wake_parked(spool: Spool, job: str, stage: str, until: float) -> int:
-    """Moves to `ready` what was put off until exactly this time: the end of a parking, or of a pause."""
+def wake_parked(spool: Spool, job: str, stage: str, *until: float) -> int:
+    """Moves to `ready` what was put off until exactly one of these times: the end of a parking, of a pause, or of a
+    day whose budget was used up."""
     count = 0
     for name in names(later := spool.box(job, stage, Box.LATER)):
         try:
             due = os.lstat(f"{later}/{name}").st_mtime
         except FileNotFoundError:
             continue
-        if abs(due - until) < 0.002 and atomic.rename(f"{later}/{name}", spool.ticket(job, stage, Box.READY, name)):
+        exact = any(abs(due - one) < 0.002 for one in until)
+        if exact and atomic.rename(f"{later}/{name}", spool.ticket(job, stage, Box.READY, name)):
             record(spool, WAKE, job, stage, name.removesuffix(".json"), by="resume")
             count += 1
     return count

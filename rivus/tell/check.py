@@ -15,6 +15,7 @@ from typing import Any
 
 from rivus.config.doctor import read_doctor
 from rivus.config.load import load_jobs
+from rivus.config.prices import read_prices
 from rivus.config.problem import Finding, Problem, Where, problem_at
 from rivus.config.schema import Discover, Job, Stage
 from rivus.errors import BadConfig
@@ -31,7 +32,7 @@ def check(folder: Path) -> list[Problem]:
     for job in jobs.drafts.values():
         shown = str(folder / job.file.name)
         problems += (problem_at(shown, job.marks, finding) for finding in _job_findings(job))
-    return sorted([*problems, *read_doctor(folder)[1]])
+    return sorted([*problems, *read_doctor(folder)[1], *read_prices(folder)[1]])
 
 
 def _job_findings(job: Job) -> Iterator[Finding]:

@@ -24,7 +24,8 @@ WORDS = {
     "publish": "found and published", "claim": "begun", "finish": "done", "defer": "put off", "fail": "failed",
     "hold": "held", "wake": "due, ready again", "recover": "its worker died; ready again", "retry": "to be tried again",
     "release": "has what it needs; ready", "unhold": "no longer held", "reset": "changed at the source; starts over",
-    "give back": "given back, ready again", "drop": "dropped", "give up": "given up", "reject": "rejected",
+    "give back": "given back, ready again", "put back": "waits for a stage that it needs now",
+    "drop": "dropped", "give up": "given up", "reject": "rejected",
 }  # fmt: skip
 """What each move of the state table (`rivus.model.states`) means for the item."""
 _ENDED = {
@@ -95,6 +96,8 @@ def _mark(line: Json) -> tuple[str, str, str]:
 def _row(line: Json, source: str) -> Json:
     row: Json = {"t": line["t"], "source": source, "stage": str(line.get("stage") or ""), "what": in_words(line)}
     row |= {name: line[name] for name in _KEPT if line.get(name) not in (None, "")}
+    if isinstance(line.get("cost"), dict):
+        row["cost"] = line["cost"]
     if (seconds := _seconds(line)) is not None:
         row["seconds"] = seconds
     return _cut({**row, "ended": line.get("ended")})

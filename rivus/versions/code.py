@@ -11,12 +11,13 @@ makes nothing stale.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 LARGEST = 1 << 20
+Form = Callable[[ast.stmt], str]
 _LAYOUT = frozenset({"type_comment", "kind", "ctx"})
 
 
@@ -30,26 +31,6 @@ class Module:
     imports: dict[str, tuple[str, str | None]] = field(default_factory=dict)
 
 
-def definitions(file: Path, function: str, root: Path) -> dict[str, str]:
-    """All that `function` of `file` is made of: `module:name` -> text of its syntax tree, one line each.
-
-    root: the folder of the project, below which imports are followed. Raises OSError and SyntaxError for `file`
-    itself; a module of the project that cannot be read ends the search there.
-    """
-    found: dict[str, str] = {}
-    todo = [(_read(file), function)]
-    while todo:
-        module, name = todo.pop()
-        label = f"{module.file.relative_to(root).with_suffix('').as_posix()}:{name}"
-        if label in found or name not in module.definitions:
-            continue
-        statements = module.definitions[name]
-        found[label] = " ".join(map(dump, statements))
-        for mentioned in sorted({one for statement in statements for one in _mentions(statement)}):
-            todo += _leads_to(module, mentioned, root)
-    return found
-
-
 def dump(node: ast.AST) -> str:
     """A syntax tree as text: `(Class field=value …)`, without empty fields, layout and docstrings."""
     parts = [type(node).__name__]
@@ -59,6 +40,26 @@ def dump(node: ast.AST) -> str:
         if name not in _LAYOUT and value is not None and value != []:
             parts.append(f"{name}={_dump_value(value)}")
     return f"({' '.join(parts)})"
+
+
+def definitions(file: Path, function: str, root: Path, form: Form = dump) -> dict[str, str]:
+    """All that `function` of `file` is made of: `module:name` -> text of its syntax tree, one line each.
+
+    root: the folder of the project, below which imports are followed. form: makes text of a statement. Raises OSError
+    and SyntaxError for `file` itself; a module of the project that cannot be read ends the search there.
+    """
+    found: dict[str, str] = {}
+    todo = [(_read(file), function)]
+    while todo:
+        module, name = todo.pop()
+        label = f"{module.file.relative_to(root).with_suffix('').as_posix()}:{name}"
+        if label in found or name not in module.definitions:
+            continue
+        statements = module.definitions[name]
+        found[label] = " ".join(map(form, statements))
+        for mentioned in sorted({one for statement in statements for one in _mentions(statement)}):
+            todo += _leads_to(module, mentioned, root)
+    return found
 
 
 def _dump_value(value: object) -> str:

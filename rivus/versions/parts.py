@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -27,10 +27,12 @@ MOST_FILES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """parts: as in the module's text, ready for a receipt. source: what the code part was made of, for people."""
+    """parts: as in the module's text, ready for a receipt. source: what the code part was made of; text: the same, the
+    parameters and the dependencies, for people."""
 
     parts: Parts
     source: dict[str, str]
+    text: Callable[[], dict[str, str]]
 
     @property
     def id(self) -> str:
@@ -39,12 +41,22 @@ class Version:
 
 def version_of(job: Job, stage: Stage) -> Version:
     """The version of a stage as it would run now. Raises BadConfig: its code or a dependency cannot be read."""
-    source = {} if stage.version is not None else _source(job, stage)
+    from rivus.versions.code import dump
+
+    source = {} if stage.version is not None else _source(job, stage, dump)
     parts: Parts = {"code": stage.version if stage.version is not None else digest(source)}
     parts["params"] = digest([stage.with_, stage.command, stage.handler])
     deps = [*stage.version_deps, *_stated_deps(job, stage)]
     parts["deps"] = {name: value for dep in deps for name, value in _dependency(job.folder, dep)}
-    return Version({"id": digest(parts), **parts}, source)
+    return Version({"id": digest(parts), **parts}, source, lambda: _text(job, stage, parts))
+
+
+def _text(job: Job, stage: Stage, parts: Parts) -> dict[str, str]:
+    """What the version is made of, as a person reads it: name -> text."""
+    code = {} if stage.version is not None else _source(job, stage, ast.unparse)
+    called = {"handler": stage.handler, "command": stage.command, "version": stage.version, "with": stage.with_}
+    settings = {name: json.dumps(value, indent=2, sort_keys=True) for name, value in called.items() if value}
+    return {**settings, **{name: json.dumps(value) for name, value in parts["deps"].items()}, **code}
 
 
 def changed(recorded: object, current: Parts) -> list[str]:
@@ -65,7 +77,7 @@ def digest(value: object) -> str:
     return sha256(json.dumps(value, sort_keys=True, ensure_ascii=True).encode()).hexdigest()[:16]
 
 
-def _source(job: Job, stage: Stage) -> dict[str, str]:
+def _source(job: Job, stage: Stage, form: Callable[[ast.stmt], str]) -> dict[str, str]:
     if stage.command:
         return _program(job.folder, stage.command[0])
     from rivus.versions.code import definitions
@@ -74,7 +86,7 @@ def _source(job: Job, stage: Stage) -> dict[str, str]:
     if file is None:
         return {}
     try:
-        return definitions(file, function, file.parent)
+        return definitions(file, function, file.parent, form)
     except (OSError, SyntaxError, ValueError, RecursionError) as error:
         raise BadConfig(f"{stage.handler}: its code cannot be read: {error}") from None
 

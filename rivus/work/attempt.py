@@ -8,23 +8,24 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rivus import __version__
+from rivus.model.inputs import ended, input_of, made_from
 from rivus.model.item import Ticket, digest
 from rivus.model.outcome import Halt, ItemFailed, Json, Outcome, Skip
 from rivus.model.plan import Plan
-from rivus.model.states import Box
 from rivus.model.times import utc
 from rivus.net.fence import fenced
 from rivus.spool.layout import Spool
-from rivus.spool.reader import Unreadable, read_document
+from rivus.spool.reader import Unreadable
+from rivus.spool.results import last_result
 from rivus.work.context import ItemContext
 
 if TYPE_CHECKING:
     from rivus.config.schema import Expect, Job, Stage
+    from rivus.versions.parts import Version
 
 Call = Callable[[Json, ItemContext], Json]
 
@@ -44,31 +45,35 @@ class Result:
     ended: float
     cost: Json = field(default_factory=dict)
     files: list[Json] = field(default_factory=list)
+    made_from: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """An input, and the digests of what it was made from."""
+
+    item: Json
+    made_from: dict[str, str]
+
+
+def gather(spool: Spool, plan: Plan, stage: str, ticket: Ticket) -> Gathered:
+    """The input of a stage (`rivus.model.inputs`). A result that is being made anew counts as it was. Raises Skip, and
+    ItemFailed if a result is there that cannot be read."""
+    results = {}
+    for ancestor in plan.ancestors(stage):
+        try:
+            document = last_result(spool, plan.job, ancestor, ticket.name)
+            if document is not None:
+                results[ancestor] = ended(document.get("output"), document.get("receipt"))
+        except (Unreadable, ValueError) as error:
+            raise ItemFailed(f"the result of {ancestor} cannot be read: {error}") from None
+    item = input_of(plan, stage, ticket.data, ticket.meta.get("entered"), results)
+    return Gathered(item, made_from(plan, stage, ticket.data, results))
 
 
 def build_input(spool: Spool, plan: Plan, stage: str, ticket: Ticket) -> Json:
-    """The item's data with the outputs of all its ancestors laid over it, in order: a copy that is the handler's to
-    change. Raises Skip if every stage that this one needs was skipped, unless the item entered here, and ItemFailed
-    if a result is there that cannot be read."""
-    whole = deepcopy(ticket.data)
-    skipped = []
-    for ancestor in plan.ancestors(stage):
-        try:
-            document = read_document(spool.ticket(plan.job, ancestor, Box.DONE, ticket.name))
-        except FileNotFoundError:
-            continue
-        except Unreadable as error:
-            raise ItemFailed(f"the result of {ancestor} cannot be read: {error}") from None
-        output, receipt = document.get("output") or {}, document.get("receipt") or {}
-        if not isinstance(output, dict) or not isinstance(receipt, dict):
-            raise ItemFailed(f"the result of {ancestor} is not what a stage writes")
-        whole.update(output)
-        if "skipped" in receipt:
-            skipped.append(ancestor)
-    needs = plan.needs[stage]
-    if needs and ticket.meta.get("entered") != stage and set(needs) <= set(skipped):
-        raise Skip(f"{' and '.join(needs)} had nothing to do")
-    return whole
+    """The input alone, to be shown."""
+    return gather(spool, plan, stage, ticket).item
 
 
 def caller(job: Job, stage: Stage) -> Call:
@@ -129,17 +134,17 @@ def _command_caller(job: Job, stage: Stage) -> Call:
     return call
 
 
-def run_once(call: Call, item: Json, ctx: ItemContext, expect: Expect) -> Result:
+def run_once(call: Call, given: Gathered, ctx: ItemContext, expect: Expect) -> Result:
     """Makes the try. Whatever the handler raises is the result's `error`; nothing is raised from here but what
     ends the process."""
     started = time.time()
     error: BaseException | None = None
     output: Json | None = None
     files: list[Json] = []
-    digested, process = digest(item), os.getpid()
+    digested, process = digest(given.item), os.getpid()
     try:
         with fenced(ctx.private_hosts):
-            output = call(item, ctx)
+            output = call(given.item, ctx)
         if os.getpid() != process:  # a handler that forks returns twice; the copy has no part in what follows
             os._exit(0)
         check_output(output, expect)
@@ -150,7 +155,7 @@ def run_once(call: Call, item: Json, ctx: ItemContext, expect: Expect) -> Result
         error, output = raised, None
     finally:
         ctx.close()
-    return Result(error, output, digested, started, time.time(), ctx.costs, files)
+    return Result(error, output, digested, started, time.time(), ctx.costs, files, given.made_from)
 
 
 def check_output(output: Any, expect: Expect) -> Json:
@@ -190,13 +195,13 @@ def _check_forbidden(value: Any, phrases: list[str]) -> None:
             _check_forbidden(part, phrases)
 
 
-def version_parts(job: Job, stage: Stage) -> Json:
-    """The version of a stage as a receipt has it. Raises Halt if its code or a dependency cannot be read."""
+def version_of_stage(job: Job, stage: Stage) -> Version:
+    """The version of a stage as it is now. Raises Halt if its code or a dependency cannot be read."""
     from rivus.errors import BadConfig
     from rivus.versions.parts import version_of
 
     try:
-        return version_of(job, stage).parts
+        return version_of(job, stage)
     except BadConfig as error:
         raise Halt(str(error)) from None
 
@@ -214,6 +219,8 @@ def receipt_of(result: Result, stage: Stage, version: Json, owner: str, attempt:
         "input": result.input_digest,
         "tools": {"rivus": __version__, "python": ".".join(map(str, sys.version_info[:3]))},
     }
+    if result.made_from:
+        receipt["made_from"] = result.made_from
     if isinstance(result.error, Skip):
         receipt["skipped"] = str(result.error)
     if result.output is not None:

@@ -31,7 +31,7 @@ Emit = Callable[[Json], None]
 @dataclass
 class Active:
     """An item that a thread is working on. settling: its result counts and is being written. over: the watcher has
-    decided about it, and whatever the thread still brings is void."""
+    decided about it, and whatever the thread still brings is void. cost: what it has cost up to now."""
 
     run: StageRun
     claim: Claim
@@ -39,6 +39,7 @@ class Active:
     started: float
     settling: bool = False
     over: bool = False
+    cost: Json = field(default_factory=dict)
 
     @property
     def open(self) -> bool:
@@ -145,7 +146,7 @@ class Crew:
             for active in left:
                 active.over = True
         for active in left:
-            active.run.desk.give_back(active.claim)
+            active.run.desk.give_back(active.claim, dict(active.cost))
             self.hung = True
 
     def book(self, active: Active) -> bool:

@@ -144,7 +144,7 @@ class Discovery:
         before = dump(look.cursor)
         count, more = 0, True
         tickets = self._tickets(source, look, given, discover)
-        while more and (room := self._room(count)):
+        while more and (room := self._room(count, discover.max_new)):
             batch, more, error = _gather(tickets, room)
             count += self._publish(batch)
             if error:
@@ -164,8 +164,8 @@ class Discovery:
             row = {"t": utc(time.time()), "seen": self.seen, "new": new}
             note_look(self.spool, self.job.name, self.owner, row)
 
-    def _room(self, count: int) -> int:
-        return BATCH if self.most is None else max(0, min(BATCH, self.most - count))
+    def _room(self, count: int, max_new: int | None) -> int:
+        return max(0, min([BATCH, *(most - count for most in (self.most, max_new) if most is not None)]))
 
     def _tickets(self, source: Source, look: JobLook, given: Mapping[str, Any], discover: Discover) -> Iterator[Ticket]:
         seen: set[str] = set()

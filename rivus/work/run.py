@@ -14,12 +14,15 @@ from rivus.model.decide import DONE, FOREVER, SKIPPED, Decision
 from rivus.model.outcome import Halt, ItemFailed, Json, Outcome, Skip
 from rivus.model.times import utc
 from rivus.spool import streak
+from rivus.spool.backfill import follow_plan
 from rivus.spool.desk import Claim, Desk, Young
 from rivus.spool.pause import paused
-from rivus.spool.recover import YOUNG, recover
+from rivus.spool.recover import YOUNG, recover, release_all
+from rivus.spool.versions import keep_version
 from rivus.talk import about, say
 from rivus.work import attempt as attempts
-from rivus.work.context import ItemContext
+from rivus.work.budget import Till
+from rivus.work.context import ItemContext, with_files
 from rivus.work.crew import Active, Crew
 from rivus.work.failing import reopened, settle
 from rivus.work.supply import Supply
@@ -38,6 +41,7 @@ class StageRun:
     def __init__(self, crew: Crew, job: Job, stage: Stage) -> None:
         self.crew, self.job, self.stage = crew, job, stage
         self.desk = Desk(crew.spool, job.plan, stage.name, crew.owner)
+        self.till = Till(crew.spool, job, stage.name)
         self.workers = 0
         self.supply = Supply(self)
         self._next = threading.Lock()
@@ -45,6 +49,8 @@ class StageRun:
         self._call: attempts.Call | None = None
         self.version: Json = {}
         crew.spool.prepare(job.plan)
+        if follow_plan(crew.spool, job.plan, crew.owner) is not None:
+            release_all(crew.spool, job.plan)
         recover(crew.spool, job.name, stage.name, crew.owner, job.plan, stage.interruptions)
         crew.runs.append(self)
 
@@ -95,11 +101,15 @@ class StageRun:
         or if it was rejected."""
         if why := paused(self.crew.spool, self.job.name):
             return self.postpone(name, Postponed(None, f"the job is paused: {why.get('why')}"))
+        if closed := self.till.closed():
+            return self.postpone(name, closed)
         permit = self.crew.limits.acquire(self.stage.limit, stop=self.crew.stopped, patience=self.crew.linger)
         if isinstance(permit, Postponed):
             return self.postpone(name, permit)
         claim = None
         try:
+            if closed := self.till.closed():  # it may have waited for its limit while others spent
+                return self.postpone(name, closed)
             if self.crew.enter():
                 try:
                     if claim := self.desk.claim(name):
@@ -146,35 +156,44 @@ class StageRun:
             files=self.crew.spool.files(self.job.name, ticket.name), job=self.job.name, stage=self.stage.name,
             key=ticket.key, attempt=ticket.tries() + 1, timeout=self.stage.timeout, params=self.stage.with_,
             folder=self.job.folder, private_hosts=tuple(self.job.allow_private_hosts), slot_fds=permit.fds,
+            charge=self.till.charge, old=with_files(ticket),
         )  # fmt: skip
+        active.cost = ctx.costs
         try:
-            result = self._call_handler(self._input(claim), ctx)
+            result = self._call_handler(self._gather(claim), ctx)
             good = self.crew.book(active) and self._settle(claim, result)
+            ctx.keep(new=good)
             if good and result.error is None and permit.succeeded():
                 reopened(self)
         except OSError:
-            self.desk.give_back(claim)
+            self.desk.give_back(claim, dict(active.cost))
             raise
         finally:
             self.crew.close(active)
 
-    def _input(self, claim: Claim) -> Json | BaseException:
+    def _gather(self, claim: Claim) -> attempts.Gathered | Outcome:
         try:
-            return attempts.build_input(self.crew.spool, self.job.plan, self.stage.name, claim.ticket)
+            return attempts.gather(self.crew.spool, self.job.plan, self.stage.name, claim.ticket)
         except Outcome as outcome:
             return outcome
 
-    def _call_handler(self, item: Json | BaseException, ctx: ItemContext) -> attempts.Result:
+    def _call_handler(self, given: attempts.Gathered | Outcome, ctx: ItemContext) -> attempts.Result:
         now = time.time()
-        if isinstance(item, BaseException):
-            return attempts.Result(item, None, "", now, now)
+        if isinstance(given, Outcome):
+            return attempts.Result(given, None, "", now, now)
         try:
             with self._calling:
-                self.version = self.version or attempts.version_parts(self.job, self.stage)
+                self.version = self.version or self._version()
                 self._call = self._call or attempts.caller(self.job, self.stage)
         except Halt as halt:
             return attempts.Result(halt, None, "", now, now)
-        return attempts.run_once(self._call, item, ctx, self.stage.expect)
+        return attempts.run_once(self._call, given, ctx, self.stage.expect)
+
+    def _version(self) -> Json:
+        """The stage's version; its text is kept when it is new. Raises Halt."""
+        found = attempts.version_of_stage(self.job, self.stage)
+        keep_version(self.crew.spool, self.job.name, self.stage.name, found.id, found.text, self.crew.owner)
+        return found.parts
 
     def _settle(self, claim: Claim, result: attempts.Result) -> bool:
         """Does what follows from a result. True if it is good."""
@@ -206,19 +225,21 @@ class StageRun:
     def time_out(self, active: Active) -> None:
         """Records an item whose handler does not come back."""
         error = TimeoutError(f"took longer than {self.stage.timeout:g} s and could not be ended")
-        result = attempts.Result(error, None, "", active.started, time.time())
+        result = attempts.Result(error, None, "", active.started, time.time(), dict(active.cost))
         with about(job=self.job.name, stage=self.stage.name, run=self.crew.owner.name, key=active.claim.ticket.key):
             self._settle(active.claim, result)
 
     def entry(self, decision: Decision, tries: int, result: attempts.Result) -> Json:
-        """The record of an attempt: which one, by whom, when, how it ended."""
+        """The record of an attempt: which one, by whom, when, how it ended, at what cost."""
         entry: Json = {"n": tries, "outcome": decision.outcome, "owner": self.crew.owner.name}
+        if result.cost:
+            entry["cost"] = result.cost
         return {**entry, "started": utc(result.started), "ended": utc(result.ended), "charged": decision.charged}
 
     def print(self, claim: Claim, state: str, output: Json | None = None, **more: str) -> None:
         """Hands on the line of an item that ended: its data, the outputs so far, and this one."""
-        before = self._input(claim)
-        data = {**(before if isinstance(before, dict) else claim.ticket.data), **(output or {})}
+        given = self._gather(claim)
+        data = {**(claim.ticket.data if isinstance(given, Outcome) else given.item), **(output or {})}
         line = {"job": self.job.name, "key": claim.ticket.key, "stage": self.stage.name, "state": state}
         self.show({**line, "data": data, **more})
 

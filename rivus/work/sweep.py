@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 from rivus.errors import RivusError
 from rivus.model.decide import FOREVER
+from rivus.model.money import put_off_until
 from rivus.model.states import Box
+from rivus.spool.backfill import follow_plan
 from rivus.spool.layout import Spool, names
 from rivus.spool.owners import Owner
 from rivus.spool.pause import paused
@@ -20,6 +22,7 @@ from rivus.spool.publish import complete
 from rivus.spool.reader import Unreadable
 from rivus.spool.recover import INTERRUPTIONS, bury, recover, release_all, wake, wake_parked
 from rivus.spool.rejected import reject
+from rivus.work.budget import is_open
 
 if TYPE_CHECKING:
     from rivus.config.schema import Job
@@ -27,9 +30,9 @@ if TYPE_CHECKING:
 
 def sweep(spool: Spool, jobs: Mapping[str, Job], me: Owner) -> dict[str, int]:
     """Recovers the claims of dead owners, wakes what is due or waits for a rest that is over, completes what was half
-    published, releases what has its needs done, and buries dead owners. jobs: those whose configuration is sound.
-    Gives a count of each."""
-    counts = {"recovered": 0, "woken": 0, "completed": 0, "released": 0, "buried": 0}
+    published, adds the tickets of new stages, releases what has its needs done, and buries dead owners. jobs: those
+    whose configuration is sound. Gives a count of each."""
+    counts = {"recovered": 0, "woken": 0, "completed": 0, "added": 0, "released": 0, "buried": 0}
     for name in spool.jobs():
         job = jobs.get(name)
         for stage in spool.stages(name):
@@ -39,14 +42,22 @@ def sweep(spool: Spool, jobs: Mapping[str, Job], me: Owner) -> dict[str, int]:
             counts["recovered"] += recover(spool, name, stage, me, plan, limit)
             if not paused(spool, name):
                 counts["woken"] += wake(spool, name, stage, time.time())[0]
-                if job and known and any(names(spool.box(name, stage, Box.LATER))) and not _parked(spool, job, stage):
-                    counts["woken"] += wake_parked(spool, name, stage, FOREVER)
+                if job and known and any(names(spool.box(name, stage, Box.LATER))):
+                    counts["woken"] += _wake_rested(spool, job, stage)
         if job:
             spool.prepare(job.plan)
+            counts["added"] += follow_plan(spool, job.plan, me) or 0
             counts["completed"] += _complete(spool, job, me)
             counts["released"] += release_all(spool, job.plan)
     counts["buried"] = bury(spool, me)
     return counts
+
+
+def _wake_rested(spool: Spool, job: Job, stage: str) -> int:
+    """Wakes what waits for the end of a rest, or for tomorrow's budget, that does not keep it any more."""
+    until, now = [] if _parked(spool, job, stage) else [FOREVER], time.time()
+    until += [put_off_until(now)] if is_open(spool, job, stage, now) else []
+    return wake_parked(spool, job.name, stage, *until) if until else 0
 
 
 def _parked(spool: Spool, job: Job, stage: str) -> bool:

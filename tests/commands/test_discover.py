@@ -175,6 +175,15 @@ def test_a_source_that_is_too_far_ahead_is_not_asked(own: House) -> None:
     assert keys(own.run("rivus-discover", "demo").out) == ["d"]
 
 
+def test_one_look_brings_no_more_than_max_new_and_the_next_goes_on(own: House) -> None:
+    own.job("demo", JOB % ", max_new: 2")
+    world(own, "a", "b", "c", "d", "e")
+    assert keys(own.run("rivus-discover", "demo").out) == ["a", "b"]
+    assert keys(own.run("rivus-discover", "demo", "--limit", "1").out) == ["c"]
+    assert keys(own.run("rivus-discover", "demo", "--limit", "9").out) == ["d", "e"]
+    assert own.run("rivus-discover", "demo").out == ""
+
+
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [

@@ -17,7 +17,7 @@ from tests.commands.samples import CHAIN, STEPS
 from tests.commands.trees import inject, tree
 from tests.conftest import House
 
-COUNTS = ["recovered", "woken", "completed", "released", "buried"]
+COUNTS = ["recovered", "woken", "completed", "added", "released", "buried"]
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def wreck(house: House) -> None:
 def test_everything_is_mended_at_once_and_counted(chain: House) -> None:
     wreck(chain)
     [counts] = chain.run("rivus-sweep", "--json").lines
-    assert counts == {"recovered": 1, "woken": 1, "completed": 1, "released": 1, "buried": 1}
+    assert counts == dict.fromkeys(COUNTS, 1) | {"added": 0}
     assert list(counts) == COUNTS
     assert chain.box("demo", "fetch", "ready") == ["claimed.json", "due.json", "half.json"]
     assert chain.box("demo", "extract", "ready") == ["free.json"]
@@ -111,7 +111,7 @@ def test_a_job_that_cannot_be_read_is_mended_as_far_as_the_spool_tells_and_the_o
     chain.job("demo", "stages: 5")
     chain.job("other", CHAIN)
     done = chain.run("rivus-sweep", "--json", code=78)
-    assert done.lines == [{"recovered": 1, "woken": 1, "completed": 0, "released": 0, "buried": 1}]
+    assert done.lines == [dict.fromkeys(COUNTS, 0) | {"recovered": 1, "woken": 1, "buried": 1}]
     assert "demo.yaml:1:" in done.err
     chain.job("demo", CHAIN)
     assert chain.run("rivus-sweep", "--json").lines[0] == dict.fromkeys(COUNTS, 0) | {"completed": 1, "released": 1}
@@ -136,7 +136,7 @@ def test_two_at_once_do_no_harm(chain: House) -> None:
     wreck(chain)
     sweeps = [chain.start("rivus-sweep", "--json") for _ in range(3)]
     results = [json.loads(sweep.communicate(timeout=30)[0]) for sweep in sweeps]
-    assert [sum(result[what] for result in results) for what in COUNTS[:-1]] == [1, 1, 1, 1]
+    assert [sum(result[what] for result in results) for what in COUNTS[:-1]] == [1, 1, 1, 0, 1]
     assert chain.box("demo", "fetch", "ready") == ["claimed.json", "due.json", "half.json"]
 
 

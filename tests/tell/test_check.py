@@ -152,3 +152,10 @@ def test_a_stage_that_could_not_be_read_is_passed_over(folder: Path) -> None:
 def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BadConfig):
         check(tmp_path / "none")
+
+
+def test_a_price_that_is_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "prices.yaml").write_text("small: {input: 1}")
+    assert [str(problem) for problem in check(tmp_path)] == [
+        f"{tmp_path}/prices.yaml:1:1: small: missing field 'output'"
+    ]

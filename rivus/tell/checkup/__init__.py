@@ -25,7 +25,8 @@ RESTS: tuple[Check, ...] = (rests.paused_jobs, rests.resting_sources)
 CHECKS: tuple[Check, ...] = (
     setup.problems, setup.secrets, setup.writable_by_all, machine.network, machine.space, machine.inodes,
     machine.rights, units.units, work.dead_owners, work.stuck, work.overdue, work.idle, work.given_up,
-    work.rejected, sources.silent, sources.empty, setup.ytdlp, machine.bytecode, machine.large_test_spool,
+    work.rejected, work.removed_stages, sources.silent, sources.empty, setup.ytdlp, machine.bytecode,
+    machine.large_test_spool,
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from rivus.model.item import digest, is_ticket, ticket_of
 from rivus.model.plan import Plan
 from rivus.model.states import BOXES, Box
 from rivus.spool.layout import Spool, names
+from rivus.spool.planned import planned
 from rivus.spool.reader import Unreadable, read_document
 from rivus.tell.checkup.finding import Commands, Finding, one_line, word
 from rivus.tell.checkup.visit import counted, is_locked
@@ -194,10 +195,10 @@ class JobFiles:
             return
         some, every = len(missing), len(self.births)
         sweep = self.commands.rivus("sweep")
-        mend = f"{sweep} && {self._linked(stage, missing)} && {sweep}"
+        noted = planned(self.spool, self.job).fits(self.plan)  # if not, the sweep adds what is missing
+        mend = f"{sweep} && {self._linked(stage, missing)} && {sweep}" if noted else sweep
         what = f"{self.job}:{stage} has no ticket of {counted(some, 'item')}, of {every}: {_some(missing)}"
-        later = "; a stage that is new in jobs.d gets the items that were there before so" if some == every else ""
-        yield Finding(what + later, mend, grave=some < every)
+        yield Finding(what if noted else f"{what}; its stages have changed", mend, grave=noted)
 
     def _linked(self, stage: str, missing: list[str]) -> str:
         """Gives the stage the birth records of these as tickets, as publishing does."""

@@ -91,6 +91,17 @@ def given_up(visit: Visit) -> Iterator[Finding]:
             yield Finding(f"{job}: {', '.join(parts)}", visit.commands.rivus("doctor", "failures"))
 
 
+def removed_stages(visit: Visit) -> Iterator[Finding]:
+    """Stages that a job does not have any more: what they made is kept, and nothing runs there."""
+    for job, stage in visit.stages:
+        sound = visit.jobs.jobs.get(job)
+        if sound and stage not in sound.stages:
+            folder = visit.spool.stage(job, stage)
+            hidden = f"mv -n -- {word(folder)} {word(f'{visit.spool.root}/{job}/.{stage}')}"
+            kept = counted(count(visit.spool.box(job, stage, Box.DONE)), "result")
+            yield Finding(f"{job} has no stage {stage} any more; its {kept} are kept; out of sight", hidden)
+
+
 def rejected(visit: Visit) -> Iterator[Finding]:
     """What could not become an item and lies in `_rejected`, with the newest reason."""
     folder = visit.spool.rejected

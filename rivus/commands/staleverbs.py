@@ -1,0 +1,117 @@
+"""What rivus-stale does and prints, verb by verb."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from rivus.commands.frame import House
+from rivus.errors import BadConfig
+from rivus.model.outcome import Json
+from rivus.talk import plain, say
+
+if TYPE_CHECKING:
+    from rivus.config.schema import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a reset is kept to."""
+
+    most: int | None
+    where: str | None
+    usd: float | None
+
+
+def tell(house: House, asked: Sequence[tuple[Job, str | None]], as_json: bool) -> int:
+    """Prints a line, or two, for each stage that has something stale; as JSON for every stage. 1 if something could not
+    be judged."""
+    from rivus.stale.survey import Survey
+
+    spool, unreadable = house.spool(look=True), 0
+    for job, stage in asked:
+        survey = Survey(spool, job)
+        for row in survey.rows():
+            if stage in (None, row["stage"]):
+                _print(row, as_json)
+        if survey.unreadable:
+            say(f"{job.name}: {survey.unreadable} items cannot be read; rivus-doctor --fsck names them")
+        unreadable += survey.unreadable
+    return 1 if unreadable else 0
+
+
+def reset(house: House, job: Job, stage: str, bounds: Bounds, as_json: bool) -> None:
+    """Makes stale results ready to run again. With `as_json` prints a line for each, fit for rivus-stage."""
+    from rivus.stale import redo
+    from rivus.stale.survey import Survey
+
+    field, equals, value = (bounds.where or "").partition("=")
+    if bounds.where and not (field and equals):
+        raise click.UsageError("--where takes FIELD=VALUE")
+    wanted = redo.field_is(field, value) if field else lambda paper: True
+    survey, count = Survey(house.spool(), job), 0
+    for key in redo.reset(survey, stage, wanted, bounds.most, bounds.usd):
+        count += 1
+        if as_json:
+            click.echo(json.dumps({"job": job.name, "key": key, "stage": stage}, ensure_ascii=False))
+    if not count and (left := survey.counts[stage]).stale > left.ready:
+        say(f"{job.name}:{stage}: {left.stale - left.ready} wait until all that they need is done and fresh")
+    say(f"{job.name}:{stage}: {count} run again", 1)
+
+
+def bless(house: House, job: Job, stage: str, why: str) -> None:
+    """Makes what older versions made count as current."""
+    from rivus.spool.owners import Owner
+    from rivus.spool.reader import Unreadable
+    from rivus.stale.redo import blessing
+    from rivus.stale.survey import Survey
+
+    spool = house.spool()
+    with Owner(spool) as owner:
+        try:
+            count = blessing(spool, Survey(spool, job), stage, why, owner)
+        except Unreadable as error:
+            raise BadConfig(str(error)) from None
+    say(f"{job.name}:{stage}: {count} results count as current", 1)
+
+
+def diff(house: House, job: Job, stage: str) -> None:
+    """Prints what has changed since the version that made what is stale."""
+    from rivus.stale.diff import differences
+    from rivus.stale.survey import Survey
+
+    for line in differences(Survey(house.spool(look=True), job), stage):
+        click.echo(plain(line))
+
+
+def _print(row: Json, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(row, ensure_ascii=False))
+        return
+    place = f"{row['job']}:{row['stage']}"
+    if row.get("fault"):
+        say(f"{place}: {plain(row['fault'])}")
+    if row.get("removed"):
+        click.echo(f"{place}  is not in jobs.d any more; {row['results']} results are kept")
+    elif row["stale"]:
+        why = ", ".join(f"{plain(name)} {count}" for name, count in row["why"].items())
+        click.echo(f"{place}  {row['stale']} of {row['results']} stale: {why}")
+        click.echo(f"    redo: {_price(row['redo'])}{_follows(row['follows'])}")
+        click.echo(f"    {row['ready']} can run now: rivus-stale reset {place}")
+
+
+def _price(redo: Json) -> str:
+    calls = "calls unknown" if redo["calls"] is None else f"{redo['calls']} calls"
+    minutes = "time unknown" if redo["minutes"] is None else f"{redo['minutes']:g} min"
+    usd = "price unknown" if redo["usd_p50"] is None else f"{redo['usd_p50']:g} to {redo['usd_p95']:g} USD"
+    part = redo["price_unknown"]
+    unknown = f" (price of {part:.0%} of the past runs unknown)" if redo["usd_p50"] is not None and part else ""
+    return f"{calls}, {minutes}, {usd}{unknown}"
+
+
+def _follows(follows: dict[str, int]) -> str:
+    return "; may follow: " + ", ".join(f"{stage} {count}" for stage, count in follows.items()) if follows else ""
