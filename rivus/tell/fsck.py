@@ -66,10 +66,10 @@ def _leftovers(spool: Spool, mending: Commands) -> Iterator[Finding]:
     """What dead owners left in `_owners`; while they hold claims it is needed."""
     places = ((job, stage) for job in spool.jobs() for stage in spool.stages(job))
     claiming = {owner for job, stage in places for owner in names(spool.box(job, stage, Box.RUNNING))}
-    dead = [name for name in owners(spool) if name not in claiming and not is_locked(f"{spool.owners}/{name}.lock")]
+    dead = [name for name in owners(spool) if name not in claiming and _is_left(f"{spool.owners}/{name}.lock")]
     with os.scandir(spool.owners) as entries:
         hidden = [entry for entry in entries if entry.name.startswith(".") and entry.name.endswith(".lock")]
-    dead += [entry.name for entry in hidden if _age(entry.path) > YOUNG and not is_locked(entry.path)]
+    dead += [entry.name for entry in hidden if _age(entry.path) > YOUNG and _is_left(entry.path)]
     if dead:
         yield Finding(f"_owners holds what {counted(len(dead), 'dead worker')} left", mending.rivus("sweep"))
 
@@ -79,3 +79,8 @@ def _age(path: str) -> float:
         return time.time() - os.lstat(path).st_mtime
     except FileNotFoundError:
         return 0.0
+
+
+def _is_left(lock: str) -> bool:
+    """Whether nobody holds a lock that is still there: one that ends just now removes its own before it lets go."""
+    return not is_locked(lock) and os.path.lexists(lock)
