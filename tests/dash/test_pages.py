@@ -381,6 +381,21 @@ def test_stale_counts_results_by_version_and_items_without_a_stage(small: Site) 
     assert (fetch["stale"], fetch["unknown"], fetch["older"], score["lacking"]) == (1, 0, 2, 1)
 
 
+def test_a_version_that_was_blessed_is_not_stale(small: Site) -> None:
+    job = load_jobs(small.house.root / "jobs.d").jobs["demo"]
+    present = version_of(job, job.stages["fetch"]).id
+    for name, version in (("a.json", "v1"), (file_name("it's/b"), "v2")):
+        path = Path(small.spool.root, "demo/fetch/ready", name)
+        document = {**json.loads(path.read_text()), "receipt": {"version": {"id": version}}}
+        path.unlink()
+        Path(small.spool.root, "demo/fetch/done", name).write_text(stored(document))
+    blessed = {"version": "v1", "as": present, "why": "a log line", "by": "me", "when": "2026-01-01T00:00:00.000Z"}
+    Path(small.spool.root, "demo/fetch/.blessed.json").write_text(stored({"blessed": [blessed]}))
+    small.update()
+    assert small.json("/stale.json")["stages"][0]["stale"] == 1
+    assert "demo:fetch: 1 stale result" in small.page("/")
+
+
 def test_a_stage_that_only_the_spool_knows_is_shown_apart(small: Site) -> None:
     small.spool.prepare(Plan("demo", {"old": ()}))
     os.link(

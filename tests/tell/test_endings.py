@@ -90,11 +90,11 @@ def test_what_systemd_tells_about_another_unit_is_not_taken(monkeypatch: pytest.
 def test_a_path_unit_is_told_of_even_if_systemd_may_not_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     # For a failed path unit or timer there is no MONITOR_…, and without a message bus only root is answered.
     monkeypatch.setattr("rivus.tell.checkup.endings.managers", lambda: (False,))
-    monkeypatch.setattr("rivus.tell.checkup.endings._asked", lambda command: "")
+    monkeypatch.setattr("rivus.tell.checkup.endings.states", lambda user, *wanted: [])
     end = ending("rivus-stage@dml:fetch.path", {})
     assert meaning(end, JOBS).what == "the unit rivus-stage@dml:fetch.path has failed: its log tells why"
-    unknown = "Id=rivus-none.service\nLoadState=not-found\nActiveState=inactive\n"
-    monkeypatch.setattr("rivus.tell.checkup.endings._asked", lambda command: unknown)
+    unknown = {"Id": "rivus-none.service", "LoadState": "not-found", "ActiveState": "inactive"}
+    monkeypatch.setattr("rivus.tell.checkup.endings.states", lambda user, *wanted: [unknown])
     with pytest.raises(BadInput, match="knows no such unit"):
         ending("rivus-none.service", {})
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rivus.dash.pages import words
 from rivus.dash.pages.answer import answer, rows, setup_of
 from rivus.dash.pages.home import stage_counts
-from rivus.dash.pages.versions import present
+from rivus.dash.pages.versions import present_stage
 from rivus.model.outcome import Json
 from rivus.model.times import utc
 
@@ -23,8 +23,8 @@ VERSIONS = 50
 
 
 async def stale(datasette: Datasette, request: Request) -> Response:
-    """The page. Context: `stages`: of each how many results there are, by which versions, `stale`: how many of another
-    one than `present`, how many are older than the job's file, and how many items have no ticket there."""
+    """The page. Context: `stages`: of each how many results there are, by which versions, `stale`: how many of one that
+    does not count as `present`, how many are older than the job's file, and how many items have no ticket there."""
     jobs, sums, counts = await asyncio.gather(
         rows(datasette, "SELECT name, stages, file, problem FROM jobs ORDER BY name"),
         rows(datasette, "SELECT job, count(*) AS n FROM items GROUP BY job"),
@@ -37,8 +37,10 @@ async def stale(datasette: Datasette, request: Request) -> Response:
         for stage in (one["name"] for one in json.loads(job["stages"])):
             states = counts.get(job["name"], {}).get(stage, {})
             found = await _stage(datasette, job["name"], stage, written, states.get("done", 0))
-            found["present"] = await asyncio.to_thread(present, setup_of(datasette), job["name"], stage)
-            found["stale"] = stale_of(found)
+            now = await asyncio.to_thread(present_stage, setup_of(datasette), job["name"], stage)
+            found["present"] = now.parts["id"] if now and now.parts else None
+            others = [row["n"] for row in found["versions"] if now and row["version"] not in now.equal]
+            found["stale"] = sum(others) if now else None
             found["lacking"] = max(known.get(job["name"], 0) - sum(states.values()), 0)
             stages.append(found)
     return await answer(datasette, request, "stale", {"stages": stages})
@@ -53,14 +55,6 @@ async def _stage(datasette: Datasette, job: str, stage: str, written: str | None
         "older": older[0]["n"] if written else None,
         "href": words.table("tickets", job=job, stage=stage, state="done", since__lt=written, _sort="since"),
     }  # fmt: skip
-
-
-def stale_of(stage: Json) -> int | None:
-    """How many results of a stage another version made; None if the present one is not known."""
-    if stage["present"] is None:
-        return None
-    versions: list[Json] = stage["versions"]
-    return sum(int(row["n"]) for row in versions if row["version"] != stage["present"])
 
 
 _VERSIONS = """

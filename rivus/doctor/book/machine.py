@@ -158,7 +158,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "cookies_database", C.CONFIG_ERROR, A.NEEDS_HUMAN, "the browser's cookies cannot be read",
-        Example("ERROR: could not find chrome cookies database in \"/root/.config/google-chrome\""),
+        Example("ERROR: could not find chrome cookies database in \"~/.config/google-chrome\""),
         text=r"cookies? (?:database|file).{0,60}|failed to (?:decrypt|load) (?:with dpapi|cookies)"
         r"|does not look like a netscape",
     ),

@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rivus.errors import BadInput
+from rivus.errors import BadInput, RivusError
 from rivus.tell.checkup.finding import edit, one_line, word
 
 SECONDS = 2.0
 LINES = 5
-FIELDS = "Id,LoadState,ActiveState,Result,ExecMainCode,ExecMainStatus,InvocationID,ExecStart"
+FIELDS = ("LoadState", "ActiveState", "Result", "ExecMainCode", "ExecMainStatus", "InvocationID", "ExecStart")
 RESTART = "{systemctl} restart --no-block {unit}"
 _NAME = re.compile(r"rivus-[A-Za-z0-9:_.@-]{1,240}")
 _WORK = re.compile(r"rivus-(discover|stage)@([a-z][a-z0-9_]*)(?::([a-z][a-z0-9_]*))?\.[a-z]+")
@@ -180,11 +180,14 @@ def managers() -> Sequence[bool]:
 
 
 def states(user: bool, *wanted: str) -> list[dict[str, str]]:
-    """The properties FIELDS of the units of these names, and of all in a manager's memory that fit a pattern."""
-    flag = ["--user"] if user else []
-    listing = _asked(["systemctl", *flag, "show", "--no-pager", f"--property={FIELDS}", "--", *wanted])
-    blocks = ([line.partition("=") for line in block.splitlines()] for block in listing.split("\n\n"))
-    return [state for block in blocks if "Id" in (state := {name: value for name, _, value in block})]
+    """The properties FIELDS of the units of these names, and of all in a manager's memory that fit a pattern; none
+    where the manager cannot be asked."""
+    from rivus.units.manager import manager
+
+    try:
+        return list(manager(user).show(wanted, FIELDS).values())
+    except RivusError:
+        return []
 
 
 def _asked(command: list[str]) -> str:
