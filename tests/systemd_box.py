@@ -260,7 +260,14 @@ def clear_leftovers() -> None:
 
 def remove_group(name: str) -> None:
     """Removes the control group of a box that has ended, through a mount that nobody else sees."""
-    line = 'mount -t cgroup2 cgroup2 "$1" && cd "$1" && [ ! -d "$2" ] || find "$2" -depth -type d -exec rmdir {} +'
+    # A group stays busy for a moment after its last process has been waited for.
+    line = """
+      mount -t cgroup2 cgroup2 "$1" && cd "$1" || exit
+      for try in $(seq 200); do
+        [ -d "$2" ] || exit 0
+        find "$2" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.05
+      done
+    """
     subprocess.run(
         ["unshare", "--mount", "--propagation=private", "sh", "-c", line, "sh", str(DISK), name],
         capture_output=True, check=False, timeout=30,

@@ -29,6 +29,7 @@ DOORS = {
     "filelock": {"locks"}, "requests": {"net", "sources", "handlers"}, "urllib3": {"net", "sources", "handlers"},
     "charset_normalizer": {"net"}, "yt_dlp": {"net", "sources", "handlers"}, "feedparser": {"sources", "handlers"},
     "selectolax": {"sources", "handlers"}, "protego": {"sources", "handlers"},
+    "jmespath": {"sources", "handlers"}, "trafilatura": {"handlers"}, "jsonschema": {"handlers"},
     "datasette": {"dash"}, "uvicorn": {"dash"}, "markupsafe": {"dash"}, "pluggy": {"dash"},
 }  # fmt: skip
 APART = {"handlers", "sources", "net", "demo", "programs"}
