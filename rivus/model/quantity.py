@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 UNITS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|sec|m|min|h|d|w)")
+UNITS |= {"y": 365 * 86400.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|sec|m|min|h|d|w|y)")
 _WHOLE = re.compile(rf"(?:{_PART.pattern}\s*)+")
 
 

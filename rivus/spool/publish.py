@@ -20,6 +20,7 @@ from rivus.model.states import PUBLISH, Box
 from rivus.spool import atomic
 from rivus.spool.journal import record
 from rivus.spool.layout import Spool, names
+from rivus.spool.leaving import place, root, settle
 from rivus.spool.owners import Owner
 from rivus.spool.planned import note_publisher
 from rivus.spool.reader import dump, read_document
@@ -27,15 +28,23 @@ from rivus.spool.reader import dump, read_document
 
 @contextmanager
 def publishing(spool: Spool, job: str) -> Iterator[None]:
-    """Holds the lock of the job's publishers."""
+    """Holds the lock of the job's publishers. What one of them left half archived is settled first."""
     from rivus.locks import queue
 
     held = queue(Path(f"{spool.root}/{job}/discover/.lock"), stop=lambda: False)
     try:
+        settle(spool, job)
         yield
     finally:
         if held is not None:
             held.release()
+
+
+def settle_left(spool: Spool, job: str) -> None:
+    """Settles what a dead process left half archived. Costs one look if there is nothing."""
+    if os.path.lexists(root(spool, job)):
+        with publishing(spool, job):
+            return
 
 
 def publish(spool: Spool, plan: Plan, tickets: Sequence[Ticket], owner: Owner) -> list[Ticket]:
@@ -58,6 +67,8 @@ def adopt(spool: Spool, plan: Plan, stage: str, ticket: Ticket, claim: str, owne
     with publishing(spool, plan.job):
         if other := twin(spool, plan.job, stage, ticket.name, claim):
             raise ValueError(f"{ticket.key!r} is an item already, in {other}; rivus-move retry runs it again")
+        if spool.archived(plan.job, ticket.name):
+            raise ValueError(is_archived(plan.job, ticket.key))
         owner.write(claim, dump(ticket.to_json()))
         if not spool.known(plan.job, ticket.name):
             fresh = {ticket.name: ticket}
@@ -68,12 +79,14 @@ def adopt(spool: Spool, plan: Plan, stage: str, ticket: Ticket, claim: str, owne
 
 def complete(spool: Spool, plan: Plan, stage: str, name: str, owner: Owner) -> bool:
     """Adds what the interrupted publisher of a ticket in `wait` did not come to. False if nothing was missing."""
-    if spool.known(plan.job, name):
+    if spool.born(plan.job, name):
         return False
     with publishing(spool, plan.job):
-        if spool.known(plan.job, name):
+        if spool.born(plan.job, name):
             return False
         ticket = ticket_of(read_document(spool.ticket(plan.job, stage, Box.WAIT, name)), plan.job)
+        if spool.archived(plan.job, name):
+            raise ValueError(is_archived(plan.job, ticket.key))
         drafts = _draft({name: ticket}, owner)
         _lay(spool, plan, {name: ticket}, drafts, owner)
         _record_births(spool, plan, {name: ticket}, drafts)
@@ -85,11 +98,19 @@ def twin(spool: Spool, job: str, stage: str, name: str, claim: str) -> Box | Non
     for box in (Box.DONE, Box.LATER, Box.FAILED, Box.HELD, Box.WAIT, Box.READY):
         if os.path.lexists(spool.ticket(job, stage, box, name)):
             return box
+    leaving = (place(spool, job, stage, name), spool.ticket(job, stage, Box.DONE, name))
+    if any(os.path.lexists(path) for path in leaving):  # on its way to the archive, or just given back
+        return Box.DONE
     for owner in names(spool.box(job, stage, Box.RUNNING)):
         path = f"{spool.claims(job, stage, owner)}/{name}"
         if path != claim and os.path.lexists(path):
             return Box.RUNNING
     return None
+
+
+def is_archived(job: str, key: str) -> str:
+    """Why something with the key of an archived item cannot become one."""
+    return f"{key!r} is archived; rivus-prune --restore {job}/{key} puts it back"
 
 
 def first_boxes(plan: Plan, entered: object) -> dict[str, Box]:

@@ -106,7 +106,7 @@ def check_conserved(spool: Spool, names: set[str], plan: Plan = PLAN) -> None:
 @dataclass
 class Inode:
     data: bytes = b""
-    synced: bool = False
+    synced: bytes = b""
 
 
 @dataclass
@@ -138,10 +138,10 @@ class Disk:
                 names.append(("create", path, here[path]))
             elif call == "write":
                 inode = inodes[here[path]]
-                inode.data, inode.synced = inode.data + details[1], False
+                inode.data += details[1]
             elif call == "fsync" and syncs:
                 if path in here:
-                    inodes[here[path]].synced = True
+                    inodes[here[path]].synced = inodes[here[path]].data
                 else:
                     least = max([least, *(n + 1 for n, op in enumerate(names) if _touches(op, path))])
             elif call in ("rename", "link", "unlink", "mkdir", "rmdir"):
@@ -155,7 +155,7 @@ class Disk:
             with suppress(FileNotFoundError, FileExistsError, OSError):
                 if call == "create":
                     inode = inodes[details[1]]
-                    Path(at(details[0])).write_bytes(inode.data if inode.synced else b"")
+                    Path(at(details[0])).write_bytes(inode.synced)
                 elif call == "mkdir":
                     os.mkdir(at(details[0]))
                 elif call == "rmdir":

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -15,10 +16,11 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from rivus.model.item import file_name
 from rivus.model.states import Box
 from rivus.spool import hands
+from rivus.spool.archive import archive, restore
 from rivus.spool.desk import Claim, Desk, Young
 from rivus.spool.layout import names
 from rivus.spool.owners import Owner
-from rivus.spool.publish import complete, publish
+from rivus.spool.publish import complete, publish, settle_left
 from rivus.spool.recover import bury, recover, release_all, wake
 from tests.spool.crash import PLAN, bury_me, check_conserved, dies_at, fresh_spool, places
 from tests.spool.test_crash import ATTEMPT, ticket
@@ -110,6 +112,26 @@ class SpoolMachine(RuleBasedStateMachine):
     def a_person_uses_the_command(self, key: str, stage: str, verb: str) -> None:
         getattr(hands, verb)(self.spool, PLAN, stage, file_name(key), "w")
 
+    @rule(owner=owners, at=st.integers(1, 90))
+    def all_that_is_ready_is_finished_and_archived_by_a_process_that_may_die(self, owner: Owner, at: int) -> None:
+        if owner not in self.alive:
+            return
+        for stage in PLAN.order:
+            desk = Desk(self.spool, PLAN, stage, owner)
+            for name in list(desk.ready()):
+                with suppress(Young):
+                    if claim := desk.claim(name):
+                        desk.finish(claim, {"x": 1}, {"owner": owner.name}, {**ATTEMPT, "owner": owner.name})
+        finished = sorted(names(self.spool.births("job")))
+        if dies_at(at, lambda: archive(self.spool, PLAN, finished, time.time() + 60)):
+            self.a_worker_is_killed(owner)
+
+    @rule(owner=owners, at=st.integers(1, 60))
+    def what_is_archived_is_put_back_by_a_process_that_may_die(self, owner: Owner, at: int) -> None:
+        for name in sorted(self.known):
+            if owner in self.alive and dies_at(at, lambda: restore(self.spool, PLAN, name, owner)):  # noqa: B023
+                self.a_worker_is_killed(owner)
+
     @rule(seconds=st.sampled_from([-3600.0, 1.0, 100.0]))
     def the_clock_steps(self, seconds: float) -> None:
         self.now += seconds
@@ -130,11 +152,19 @@ class SpoolMachine(RuleBasedStateMachine):
     def every_item_has_one_file_in_each_stage(self) -> None:
         if not hasattr(self, "root"):
             return
+        here = self.in_spool()
         found = places(self.spool)
-        for name in self.known:
+        assert not found.keys() & (self.known - here)
+        for name in here:
             for stage in PLAN.needs:
                 boxes = [box for box in found.get(name, {}).get(stage, []) if not self._superseded(name, stage, box)]
                 assert len(boxes) == 1, f"{name} {stage}: {found.get(name)}"
+
+    def in_spool(self) -> set[str]:
+        """The known items that are not archived."""
+        settle_left(self.spool, "job")
+        assert all(self.spool.known("job", name) for name in self.known)
+        return {name for name in self.known if not self.spool.archived("job", name)}
 
     def _superseded(self, name: str, stage: str, box: str) -> bool:
         """A dead finisher's claim beside its receipt is one result, half told."""
@@ -153,7 +183,7 @@ class SpoolMachine(RuleBasedStateMachine):
                     claim = desk.claim(name)
                     if claim:
                         desk.give_back(claim)
-        check_conserved(self.spool, self.known)
+        check_conserved(self.spool, self.in_spool())
         assert os.listdir(self.spool.owners) == []
 
 
