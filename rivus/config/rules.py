@@ -12,13 +12,13 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from rivus.config.problem import Finding, Where, did_you_mean, quoted
-from rivus.config.schema import Budget, Discover, Job, Stage
+from rivus.config.schema import Budget, Children, Discover, Job, Stage
 from rivus.model.item import NAME
 
 MAX_NAME = 64
 MAX_STAGES = 100
 MAX_COLUMNS = 50
-RESERVED = ("discover", "files")
+RESERVED = ("discover", "files", "archive")
 """Names that stand beside the stages in the spool."""
 OWN_COLUMNS = frozenset({"item", "key", "state", "discovered", "changed", "rowid", "oid"})
 """Names that the index gives to columns of its own, besides `STAGE_state`."""
@@ -43,6 +43,7 @@ def job_findings(job: Job) -> Iterator[Finding]:
         yield ("stages",), f"more than {MAX_STAGES} stages in one job"
     else:
         yield from _needs_findings(job.stages)
+        yield from _awaited_findings(job)
     for name, stage in job.stages.items():
         yield from _stage_findings(name, stage)
     yield from _column_findings(job)
@@ -74,6 +75,9 @@ def _stage_findings(name: str, stage: Stage) -> Iterator[Finding]:
         yield (*place, "command"), "handler and command exclude each other"
     if isinstance(stage, Stage):
         yield from _budget_findings((*place, "budget"), stage.budget)
+        if stage.auto_bless is not None and (stage.command is not None or stage.version is not None):
+            other = "command" if stage.command is not None else "version"
+            yield (*place, "auto_bless"), f"has a meaning only without {other}: there is no code to be judged"
 
 
 def _budget_findings(place: Where, budget: Any) -> Iterator[Finding]:
@@ -116,6 +120,30 @@ def _needs_findings(stages: Mapping[str, Stage]) -> Iterator[Finding]:
                     f"unknown stage {quoted(need)}{did_you_mean(need, stages)}",
                 )
     yield from _cycles(graph)
+
+
+def _awaited_findings(job: Job) -> Iterator[Finding]:
+    """What is wrong with `{children: JOB:STAGE}`, other jobs left aside."""
+    for place, need in awaited(job):
+        other, stage = need.target
+        if other == job.name and stage not in job.stages:
+            yield (*place, "children"), f"unknown stage {quoted(stage)}{did_you_mean(stage, job.stages)}"
+    for name, one in job.stages.items():
+        if isinstance(one, Stage) and isinstance(one.needs, list) and one.awaits:
+            jobs = [other for other, _ in one.awaits]
+            if not one.plain_needs:
+                yield ("stages", name, "needs"), "awaits children, so it must also need the stage that emits them"
+            for other in {other for other in jobs if jobs.count(other) > 1}:
+                yield ("stages", name, "needs"), f"awaits the children in {other} twice"
+
+
+def awaited(job: Job) -> Iterator[tuple[Where, Children]]:
+    """Where the stages of a job await children, and which."""
+    for name, stage in job.stages.items():
+        if isinstance(stage, Stage) and isinstance(stage.needs, list):
+            for number, need in enumerate(stage.needs):
+                if isinstance(need, Children) and isinstance(need.children, str):
+                    yield ("stages", name, "needs", number), need
 
 
 def _cycles(graph: dict[str, list[str]]) -> Iterator[Finding]:

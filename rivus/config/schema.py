@@ -24,6 +24,8 @@ Calendar = Annotated[str, Meta(pattern=r"^[A-Za-z0-9 ,.*/:~_+-]+\Z", examples=["
 Nice = Annotated[int, Meta(ge=-20, le=19)]
 Secret = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}\Z", examples=["finnhub_token"])]
 
+Awaited = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}:[a-z][a-z0-9_]{0,63}\Z", examples=["pages:score"])]
+
 
 class Expect(Struct, frozen=True, kw_only=True):
     """What an output must fulfil. required: fields (dotted) that must be there and not be empty.
@@ -53,14 +55,36 @@ class Budget(Struct, frozen=True, kw_only=True):
     per: Literal["day"] = "day"
 
 
+class Keep(Struct, frozen=True, kw_only=True):
+    """For how long a job's past stays, in seconds; None: for ever. done: items, after all their stages have ended,
+    until they are archived. files: their large files. journal: the lines about their moves."""
+
+    done: Above0 | None = None
+    files: Above0 | None = None
+    journal: Above0 | None = None
+
+
+class Children(Struct, frozen=True, kw_only=True):
+    """One of the needs of a stage: all children of the item in a job must be done with one of its stages. children:
+    `JOB:STAGE`."""
+
+    children: Awaited
+
+    @property
+    def target(self) -> tuple[str, str]:
+        job, _, stage = self.children.partition(":")
+        return job, stage
+
+
 class StageFields(Struct, frozen=True, kw_only=True):
     """timeout and retry in seconds: `retry` has one delay for each try after the first. breaker: so many failures of
     one kind in a row pause the job; 0: never. version: stands for the code, which then does not count. version_deps:
-    what a result depends on besides: files and globs below jobs.d, `package NAME`, {name: value}."""
+    what a result depends on besides: files and globs below jobs.d, `package NAME`, {name: value}. auto_bless: which
+    word of the language model makes older versions count as the present one; None: a person does that."""
 
     handler: Text | None = None
     command: Annotated[list[Text], Meta(min_length=1)] | None = None
-    needs: list[str]
+    needs: list[str | Children]
     limit: str | None = None
     concurrency: Annotated[int, Meta(ge=1, le=64)] = 4
     timeout: Above0 = 300.0
@@ -70,6 +94,7 @@ class StageFields(Struct, frozen=True, kw_only=True):
     expect: Expect = Expect()
     version: Text | None = None
     version_deps: list[Text | dict[str, str | int | float | bool]] = []
+    auto_bless: Literal["cosmetic"] | None = None
     sandbox: Sandbox = Sandbox()
     budget: Budget | None = None
     with_: dict[str, Any] = field(default_factory=dict, name="with")
@@ -79,6 +104,16 @@ class Stage(StageFields, frozen=True, kw_only=True):
     """One step that every item of a job goes through. It has a `handler` or a `command`, never both."""
 
     name: str
+
+    @property
+    def plain_needs(self) -> list[str]:
+        """The stages that it needs."""
+        return [need for need in self.needs if isinstance(need, str)]
+
+    @property
+    def awaits(self) -> list[tuple[str, str]]:
+        """The jobs and stages that it awaits of the item's children."""
+        return [need.target for need in self.needs if isinstance(need, Children) and isinstance(need.children, str)]
 
 
 class DiscoverFields(Struct, frozen=True, kw_only=True):
@@ -107,8 +142,8 @@ class JobFields(Struct, frozen=True, kw_only=True):
     memory, cpu, nice: what all units of the job together may use, as systemd has it (512M; 150% is one and a half
     cores). columns: what the index shows of an item, name -> path (`data.title`, `score.value`). search: those of them
     that full-text search covers. secrets: names, besides those that the job's own sources and handlers name. budget: of
-    all stages together. max_unknown: so many calls of unknown cost in a day stop the job. discover and stages have more
-    than one form, and are converted on their own."""
+    all stages together. max_unknown: so many calls of unknown cost in a day stop the job. keep: for how long its past
+    stays. discover and stages have more than one form, and are converted on their own."""
 
     title: Text | None = None
     enabled: bool = True
@@ -123,6 +158,7 @@ class JobFields(Struct, frozen=True, kw_only=True):
     secrets: list[Secret] = []
     budget: Budget | None = None
     max_unknown: Count | None = None
+    keep: Keep = Keep()
 
 
 class Job(Struct, frozen=True, kw_only=True, dict=True):
@@ -147,6 +183,7 @@ class Job(Struct, frozen=True, kw_only=True, dict=True):
     secrets: list[str] = []
     budget: Budget | None = None
     max_unknown: int | None = None
+    keep: Keep = Keep()
     folder: Path
     file: Path
     digest: str
@@ -156,7 +193,8 @@ class Job(Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def plan(self) -> Plan:
         """The graph of the stages, as the spool knows it."""
-        return Plan(self.name, {name: tuple(stage.needs) for name, stage in self.stages.items()})
+        awaited = {name: tuple(stage.awaits) for name, stage in self.stages.items() if stage.awaits}
+        return Plan(self.name, {name: tuple(stage.plain_needs) for name, stage in self.stages.items()}, awaited)
 
     @property
     def order(self) -> list[str]:
@@ -166,7 +204,7 @@ class Job(Struct, frozen=True, kw_only=True, dict=True):
     @property
     def roots(self) -> list[str]:
         """The stages that need no other."""
-        return [name for name, stage in self.stages.items() if not stage.needs]
+        return [name for name, stage in self.stages.items() if not stage.plain_needs]
 
     def ancestors(self, stage: str) -> list[str]:
         """All that `stage` needs, directly or not, the nearest last."""

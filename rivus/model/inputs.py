@@ -1,8 +1,12 @@
-"""What a stage works on: the item's data with the outputs of all its ancestors laid over it, in order."""
+"""What a stage works on: the item's data with the outputs of all its ancestors laid over it, in order.
+
+A stage that awaits the item's children gets these as the field `children`: a list of `{"job", "key", "data", "output"}`
+in the order in which they were emitted; the output of a child that was skipped or dropped is null.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -14,6 +18,10 @@ SHORT = 16
 """Hex digits of a digest that says from what a result was made."""
 
 
+CHILDREN = "children"
+"""Begins the names of digests of children among those of what a result was made from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """What a stage left. output: {} if it was skipped. made: digest of the output, as its receipt has it; "-"
@@ -22,6 +30,23 @@ class Ended:
     output: Json
     skipped: bool
     made: str
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """What a stage left of a child. data: as it was when that stage ran."""
+
+    job: str
+    key: str
+    data: Json
+    result: Ended
+
+    def to_json(self) -> Json:
+        return {"job": self.job, "key": self.key, "data": self.data, "output": self.result.output or None}
+
+
+Children = Mapping[tuple[str, str], Sequence[Child]]
+"""The awaited children by their job and stage."""
 
 
 def ended(output: object, receipt: object) -> Ended:
@@ -52,3 +77,18 @@ def made_from(plan: Plan, stage: str, data: Json, results: Mapping[str, Ended]) 
     """From what an input is made: digests of the data and of each ancestor's output. Equal ones make equal inputs."""
     outputs = {name: results[name].made for name in plan.ancestors(stage) if name in results}
     return {"data": digest(data)[:SHORT], **outputs}
+
+
+def with_children(item: Json, children: Children) -> Json:
+    """The input of a stage that awaits children; of one that does not, the same."""
+    if not children:
+        return item
+    return {**item, "children": [child.to_json() for group in children.values() for child in group]}
+
+
+def made_from_children(children: Children) -> dict[str, str]:
+    """From what the field `children` is made: one digest for each job and stage."""
+    return {
+        f"{CHILDREN} {job}:{stage}": digest([[one.key, digest(one.data), one.result.made] for one in group])[:SHORT]
+        for (job, stage), group in children.items()
+    }

@@ -23,17 +23,17 @@ RESTING = frozenset(BOXES) - {Box.RUNNING}
 
 
 class Move(NamedTuple):
-    """One row of the table."""
+    """One row of the table. target: None for what leaves the spool."""
 
     letter: str
     name: str
     sources: frozenset[Box]
-    target: Box
+    target: Box | None
     by: str
     crash: str
 
 
-def _row(letter: str, name: str, sources: str, target: Box, by: str, crash: str) -> Move:
+def _row(letter: str, name: str, sources: str, target: Box | None, by: str, crash: str) -> Move:
     return Move(letter, name, frozenset(Box(box) for box in sources.split()), target, by, crash)
 
 
@@ -68,8 +68,16 @@ DROP = _row(
     "x", "drop", "wait ready later failed held", Box.DONE, "person",
     "done without a receipt: the sweep releases what follows",
 )  # fmt: skip
+ARCHIVE = _row(
+    "k", "archive", "done", None, "prune",
+    "its tickets aside and its birth record there: put back; without one: it is archived, and they are removed",
+)  # fmt: skip
+RESTORE = _row(
+    "n", "restore", "", Box.DONE, "person, discover",
+    "its tickets aside, without a birth record: still archived; with one: put in done",
+)  # fmt: skip
 
 TABLE = (
     PUBLISH, CLAIM, FINISH, DEFER, FAIL, HOLD, WAKE, RECOVER, RETRY, RELEASE, UNHOLD, RESET, GIVE_BACK, PUT_BACK, DROP,
-    GIVE_UP,
+    GIVE_UP, ARCHIVE, RESTORE,
 )  # fmt: skip

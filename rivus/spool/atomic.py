@@ -61,6 +61,21 @@ def write_new(path: str, data: bytes, sync: bool = True) -> None:
         os.close(handle)
 
 
+def copy(source: str, target: str) -> None:
+    """Copies a regular file to a name that is free; not durable. Raises FileExistsError, OSError."""
+    _announce("copy", source, target)
+    given = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        try:
+            while os.sendfile(handle, given, None, 1 << 20):
+                pass
+        finally:
+            os.close(handle)
+    finally:
+        os.close(given)
+
+
 def append(path: str, data: bytes) -> None:
     """Adds one line at the end in one write; not durable."""
     _announce("open", path)
@@ -87,6 +102,12 @@ def overwrite(path: str, data: bytes) -> None:
         os.pwrite(handle, data, 0)
     finally:
         os.close(handle)
+
+
+def cut(path: str, size: int) -> None:
+    """Makes a file shorter; not durable."""
+    _announce("truncate", path)
+    os.truncate(path, size)
 
 
 def rename(source: str, target: str) -> bool:

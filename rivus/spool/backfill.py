@@ -19,6 +19,7 @@ from rivus.spool.owners import Owner
 from rivus.spool.planned import note_plan, planned
 from rivus.spool.publish import first_boxes, publishing, skipped
 from rivus.spool.reader import Unreadable, dump, read_document
+from rivus.spool.release import may_go
 
 
 def follow_plan(spool: Spool, plan: Plan, owner: Owner) -> int | None:
@@ -34,8 +35,8 @@ def follow_plan(spool: Spool, plan: Plan, owner: Owner) -> int | None:
         count = sum(_add(spool, plan, name, new, owner) for name in names(spool.births(plan.job)))
         if count:
             atomic.sync_all([spool.box(plan.job, stage, box) for stage in new for box in (Box.WAIT, Box.DONE)])
-        for stage, needs in plan.needs.items():
-            if stage in before.needs and list(needs) != before.needs[stage]:
+        for stage in plan.needs:
+            if stage in before.needs and not before.follows(plan, stage):
                 _put_back(spool, plan, stage)
         note_plan(spool, plan, owner)
     return count
@@ -72,10 +73,10 @@ def _has(spool: Spool, job: str, stage: str, name: str) -> bool:
 
 
 def _put_back(spool: Spool, plan: Plan, stage: str) -> None:
-    """Moves what is ready, or will be, and needs a stage that is not done with it, to `wait`."""
+    """Moves what is ready, or will be, and needs what is not done, to `wait`."""
     for box in (Box.READY, Box.LATER):
         for name in list(names(spool.box(plan.job, stage, box))):
-            if not spool.known(plan.job, name) or spool.ended(plan.job, plan.needs[stage], name):
+            if not spool.known(plan.job, name) or may_go(spool, plan, stage, name):
                 continue
             if atomic.rename(
                 spool.ticket(plan.job, stage, box, name), spool.ticket(plan.job, stage, Box.WAIT, name)

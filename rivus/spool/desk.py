@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from rivus.model.item import Ticket, dropped_ticket, is_ticket, ticket_of
@@ -20,11 +20,11 @@ from rivus.spool import atomic
 from rivus.spool.journal import record
 from rivus.spool.layout import Spool, names
 from rivus.spool.owners import Owner
-from rivus.spool.publish import adopt, twin
+from rivus.spool.publish import adopt, is_archived, twin
 from rivus.spool.reader import MAX_BYTES, Unreadable, dump, read_document
 from rivus.spool.recover import YOUNG
 from rivus.spool.rejected import reject
-from rivus.spool.release import release
+from rivus.spool.release import release_after
 
 RESERVE = 1 << 20
 """Bytes by which a ticket must be smaller than a document may be: for the records of its attempts."""
@@ -51,10 +51,13 @@ class Claim:
 
 
 class Desk:
-    """See the module. The job's directories must exist (`Spool.prepare`)."""
+    """See the module. The job's directories must exist (`Spool.prepare`). freed: told of each job in which the last
+    child of an item released a stage."""
 
-    def __init__(self, spool: Spool, plan: Plan, stage: str, owner: Owner) -> None:
-        self.spool, self.plan, self.stage, self.owner = spool, plan, stage, owner
+    def __init__(
+        self, spool: Spool, plan: Plan, stage: str, owner: Owner, freed: Callable[[str], object] = lambda job: None
+    ) -> None:  # fmt: skip
+        self.spool, self.plan, self.stage, self.owner, self.freed = spool, plan, stage, owner, freed
         self.job = plan.job
         self._ready = spool.box(self.job, stage, Box.READY)
         self._done = spool.box(self.job, stage, Box.DONE)
@@ -85,19 +88,23 @@ class Desk:
         self._record(CLAIM, claim)
         return claim
 
+    def check(self, claim: Claim, output: Json | None, receipt: Json, attempt: Json) -> bool:
+        """Whether `finish` would succeed now. Raises ValueError if not even the output can be written."""
+        _finished(claim, output, receipt, attempt)
+        return os.path.lexists(claim.path)
+
     def finish(self, claim: Claim, output: Json | None, receipt: Json, attempt: Json) -> bool:
         """Makes the result durable, releases what follows, and only then drops the claim. False if the claim was
         taken away by hand. Raises ValueError, with nothing changed, for an output that JSON cannot hold."""
-        ticket = replace(claim.ticket, error=None, output=output, receipt=receipt)
-        ticket.add_attempt({**attempt, "final": True})
-        raw = dump(ticket.to_json())
+        ticket, raw = _finished(claim, output, receipt, attempt)
         if not os.path.lexists(claim.path):
             return False
         self.owner.write(f"{self._done}/{ticket.name}", raw)
         atomic.sync(self._done)
-        for stage in self.plan.successors(self.stage):
-            release(self.spool, self.plan, stage, ticket.name, ticket.key)
+        freed = release_after(self.spool, self.plan, self.stage, ticket.name, ticket.key, ticket.meta)
         atomic.remove(claim.path)
+        for job in freed:
+            self.freed(job)
         self._record(FINISH, claim, attempt)
         return True
 
@@ -134,10 +141,12 @@ class Desk:
             ticket = self._ticket(document, name)
             if name != ticket.name:
                 path = self._rename(path, ticket)
-            if not is_ticket(document) or not self.spool.known(self.job, ticket.name):
+            if not is_ticket(document) or not self.spool.born(self.job, ticket.name):
                 adopt(self.spool, self.plan, self.stage, ticket, path, self.owner)
             elif other := twin(self.spool, self.job, self.stage, ticket.name, path):
                 raise ValueError(f"a copy: {ticket.key!r} is in {other} already")
+            elif not self.spool.born(self.job, ticket.name):  # it has just gone
+                raise ValueError(is_archived(self.job, ticket.key))
         except ValueError as error:
             raise Refused(path, str(error)) from None
         self._refresh(path, ticket)
@@ -192,3 +201,10 @@ class Desk:
 
     def _record(self, move: Move, claim: Claim, more: Json | None = None) -> None:
         record(self.spool, move, self.job, self.stage, claim.ticket.key, **{"owner": self.owner.name, **(more or {})})
+
+
+def _finished(claim: Claim, output: Json | None, receipt: Json, attempt: Json) -> tuple[Ticket, bytes]:
+    """The ticket as it goes to `done`, and its bytes. Raises ValueError."""
+    ticket = replace(claim.ticket, error=None, output=output, receipt=receipt)
+    ticket.add_attempt({**attempt, "final": True})
+    return ticket, dump(ticket.to_json())

@@ -10,19 +10,21 @@ from rivus.model.plan import Plan
 from rivus.model.states import DROP, HOLD, RESET, RETRY, UNHOLD, Box, Move
 from rivus.model.times import utc
 from rivus.spool import atomic
+from rivus.spool.archive import put_back
 from rivus.spool.journal import record
+from rivus.spool.known import short_digest
 from rivus.spool.layout import Spool
 from rivus.spool.owners import Owner
 from rivus.spool.publish import publishing
 from rivus.spool.reader import Unreadable, dump, read_document
-from rivus.spool.release import release
+from rivus.spool.release import release, release_after
 
 
 def move(spool: Spool, job: str, stage: str, name: str, row: Move, **more: str) -> Box | None:
     """Makes the move `row` with one rename, from whichever of its boxes holds the ticket. Gives that box; None if
     the ticket is in none of them."""
     found = spool.where(job, stage, name)
-    if found is None or found[0] not in row.sources:
+    if found is None or found[0] not in row.sources or row.target is None:
         return None
     box, path = found
     if not atomic.rename(path, spool.ticket(job, stage, row.target, name)):
@@ -67,17 +69,20 @@ def drop(spool: Spool, plan: Plan, stage: str, name: str, why: str, owner: Owner
     receipt = {"skipped": f"dropped: {why}" if why else "dropped", "owner": owner.name, "ended": utc(time.time())}
     document.pop("output", None)  # that of an earlier run
     owner.write(spool.ticket(plan.job, stage, Box.DONE, name), dump({**document, "receipt": receipt}))
-    for successor in plan.successors(stage):
-        release(spool, plan, successor, name, name.removesuffix(".json"))
+    release_after(spool, plan, stage, name, name.removesuffix(".json"), document.get("meta"))
     return box
 
 
 def change(spool: Spool, plan: Plan, ticket: Ticket, owner: Owner, rerun: bool) -> bool:
     """Gives a known item the data in `ticket`; stages take it from the birth record when they next run. rerun: all
-    its stages run again. False, with nothing changed, if the data is the same or a stage is running now: the
-    change is found again."""
+    its stages run again. An archived one is put back first. False, with nothing changed, if the data is the same or a
+    stage is running now: the change is found again."""
     birth = f"{spool.births(plan.job)}/{ticket.name}"
     with publishing(spool, plan.job):
+        if spool.archived(plan.job, ticket.name) and not put_back(
+            spool, plan, ticket.name, owner, unless=short_digest(ticket.data)
+        ):
+            return False
         old = read_document(birth)
         if digest(old.get("data")) == digest(ticket.data):
             return False

@@ -58,6 +58,10 @@ class Spool:
     def stage(self, job: str, stage: str) -> str:
         return f"{self.root}/{job}/{stage}"
 
+    def state(self, job: str, stage: str) -> str:
+        """What a stage's handler keeps from one item to the next, made when it first asks for it."""
+        return f"{self.root}/{job}/{stage}/state"
+
     def box(self, job: str, stage: str, box: Box) -> str:
         return f"{self.root}/{job}/{stage}/{box}"
 
@@ -71,6 +75,10 @@ class Spool:
         """The folder of an item's large files, made by whoever first needs it."""
         return f"{self.root}/{job}/files/{name.removesuffix('.json')}"
 
+    def record(self, job: str, stage: str, name: str) -> str:
+        """What the network said to the last result of an item in a stage, if that was asked for."""
+        return f"{self.files(job, name)}/.{stage}.http.gz"
+
     def jobs(self) -> list[str]:
         """The jobs that have a directory here, whatever jobs.d says."""
         return sorted(name for name in names(self.root) if NAME.fullmatch(name))
@@ -80,9 +88,25 @@ class Spool:
         known = names(f"{self.root}/{job}")
         return sorted(name for name in known if NAME.fullmatch(name) and os.path.isdir(self.box(job, name, Box.READY)))
 
-    def known(self, job: str, name: str) -> bool:
-        """Whether an item has a birth record."""
+    def archive(self, job: str) -> str:
+        """What was finished long ago, made when there first is such an item."""
+        return f"{self.root}/{job}/archive"
+
+    def born(self, job: str, name: str) -> bool:
+        """Whether an item has a birth record, and so is in the spool."""
         return os.path.lexists(f"{self.births(job)}/{name}")
+
+    def archived(self, job: str, name: str) -> bool:
+        """Whether an item is in the job's archive, and not in the spool. Raises RivusError if that cannot be told."""
+        if self.born(job, name) or not os.path.lexists(self.archive(job)):
+            return False
+        from rivus.spool.known import find
+
+        return find(self.archive(job), name) is not None and not self.born(job, name)
+
+    def known(self, job: str, name: str) -> bool:
+        """Whether an item was ever published. Raises RivusError if the archive cannot tell."""
+        return self.born(job, name) or self.archived(job, name) or self.born(job, name)
 
     def where(self, job: str, stage: str, name: str) -> tuple[Box, str] | None:
         """The box and path of a ticket. Looked for in the order in which tickets move, `ready` once more at the
@@ -98,8 +122,9 @@ class Spool:
         return None
 
     def ended(self, job: str, stages: Sequence[str], name: str) -> bool:
-        """Whether all these stages are done with an item."""
-        return all(os.path.lexists(self.ticket(job, stage, Box.DONE, name)) for stage in stages)
+        """Whether all these stages are done with an item. Of an archived one all are."""
+        there = all(os.path.lexists(self.ticket(job, stage, Box.DONE, name)) for stage in stages)
+        return there or self.archived(job, name)
 
     def prepare(self, plan: Plan) -> None:
         """Makes the directories of a job that are not there yet."""

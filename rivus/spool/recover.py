@@ -18,7 +18,7 @@ from rivus.spool.layout import Spool, names
 from rivus.spool.owners import Owner, buried, forget, forget_unborn, owners
 from rivus.spool.reader import Unreadable, dump, read_document
 from rivus.spool.rejected import reject
-from rivus.spool.release import release
+from rivus.spool.release import release, release_after
 
 YOUNG = 5.0
 """Seconds for which a file that cannot be read yet is taken for one that is still being written."""
@@ -66,8 +66,8 @@ def _recover_one(
     if ticket is None:
         atomic.rename(path, spool.ticket(job, stage, Box.READY, name))
     elif _finished(spool, job, stage, owner, name):
-        for successor in plan.successors(stage) if plan and stage in plan.needs else ():
-            release(spool, plan, successor, name, ticket.key) if plan else None
+        if plan and stage in plan.needs:
+            release_after(spool, plan, stage, name, ticket.key, ticket.meta)
         atomic.remove(path)
         record(spool, RECOVER, job, stage, ticket.key, owner=owner, outcome="done")
     else:

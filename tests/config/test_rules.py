@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rivus.config import load_jobs
+from rivus.config import load_job, load_jobs
 from rivus.config.rules import name_fault
 
 
@@ -44,6 +44,14 @@ def test_a_handler_and_a_command_exclude_each_other(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("fields", "other"), [("command: [c]", "command"), ("handler: a.b, version: '2'", "version")]
+)
+def test_auto_bless_is_for_stages_whose_code_can_be_read(fields: str, other: str, tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, f"stages: {{a: {{{fields}, auto_bless: cosmetic}}}}")
+    assert f"stages.a.auto_bless: has a meaning only without {other}" in found
+
+
 def test_every_and_calendar_exclude_each_other(tmp_path: Path) -> None:
     text = "stages: [a]\ndiscover: {strategy: s, every: 1h, calendar: daily}"
     assert problems(tmp_path, text) == ["2:36: discover.calendar: every and calendar exclude each other"]
@@ -58,6 +66,31 @@ def test_an_unknown_stage_in_needs_is_reported(tmp_path: Path) -> None:
     assert problems(
         tmp_path, "stages:\n  fetch: {handler: a.b}\n  score: {handler: a.b, needs: [fetch, fetsh]}"
     ) == ["3:40: stages.score.needs[1]: unknown stage 'fetsh', did you mean 'fetch'?"]
+
+
+@pytest.mark.parametrize(
+    ("needs", "said"),
+    [
+        ("[{children: 'p:x'}]", "stages.b.needs: awaits children, so it must also need the stage that emits them"),
+        ("[a, {children: 'my_job:aa'}]", "stages.b.needs[1].children: unknown stage 'aa', did you mean 'a'?"),
+        ("[a, {children: 'p:x'}, {children: 'p:y'}]", "stages.b.needs: awaits the children in p twice"),
+        ("[a, {children: pages}]", "stages.b.needs[1].children: expected text such as pages:score"),
+        ("[a, {childs: 'p:x'}]", "stages.b.needs[1].childs: unknown field, did you mean 'children'?"),
+    ],
+)
+def test_what_a_stage_awaits_of_children_must_make_sense(needs: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "my_job.yaml").write_text(f"stages:\n  a: {{handler: x.y}}\n  b: {{handler: x.y, needs: {needs}}}")
+    found = [str(problem) for problem in load_jobs(tmp_path).problems]
+    assert any(problem.partition(" ")[2].startswith(said) for problem in found), found
+    assert all(problem.startswith(f"{tmp_path}/my_job.yaml:3:") for problem in found)
+
+
+def test_a_stage_may_await_children_of_its_own_job_and_of_another(tmp_path: Path) -> None:
+    (tmp_path / "j.yaml").write_text(
+        "stages: {a: {handler: x.y}, b: {handler: x.y, needs: [{children: 'j:b'}, a, {children: 'p:x'}]}}"
+    )
+    plan = load_job(tmp_path, "j").plan
+    assert (plan.needs, plan.children) == ({"a": (), "b": ("a",)}, {"b": (("j", "b"), ("p", "x"))})
 
 
 def test_a_stage_that_needs_itself_is_reported(tmp_path: Path) -> None:

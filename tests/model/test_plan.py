@@ -52,3 +52,18 @@ def test_any_graph_without_cycles_is_put_in_order(plan: Plan) -> None:
         assert set(ancestors) == set(needs).union(*(plan.ancestors(need) for need in needs))
         assert sorted(ancestors, key=place.__getitem__) == list(ancestors)
         assert {other for other in plan.needs if stage in plan.needs[other]} == set(plan.successors(stage))
+
+
+def test_what_a_result_may_release_are_its_successors_and_those_that_await_children_of_it() -> None:
+    plan = Plan("job", {"a": (), "b": ("a",), "c": ("b",), "d": ()}, {"c": (("pages", "map"), ("job", "c"))})
+    assert (plan.followers("a"), plan.followers("b"), plan.followers("d")) == (("b", "c"), ("c",), ())
+    assert plan.awaiting("pages", "map") == plan.awaiting("job", "c") == ("c",)
+    assert plan.awaiting("pages", "c") == ()
+
+
+@given(plans())
+def test_a_plan_is_sound_until_it_names_a_stage_that_is_not_there_or_goes_in_a_circle(plan: Plan) -> None:
+    assert plan.sound
+    first = plan.order[0]
+    assert not Plan("job", {**plan.needs, first: ("gone",)}).sound
+    assert not Plan("job", {**plan.needs, first: (plan.order[-1],), plan.order[-1]: (first,)}).sound

@@ -11,7 +11,7 @@ def reached(start: set[Box], rows: tuple[Move, ...]) -> set[Box]:
     found, before = set(start), set[Box]()
     while found != before:
         before = set(found)
-        found |= {row.target for row in rows if row.sources & found}
+        found |= {row.target for row in rows if row.sources & found and row.target}
     return found
 
 
