@@ -53,7 +53,8 @@ def outcome_of(error: BaseException, url: str) -> Outcome:
 
     ItemFailed for an address that is refused or impossible and an answer that is too large, else RetryLater.
     """
-    from rivus.net.transport import TooLarge, clean
+    from rivus.net.cleaned import clean
+    from rivus.net.transport import TooLarge
 
     chain = list(causes(error))
     private = next((e for e in chain if isinstance(e, PrivateAddress)), None)
@@ -71,7 +72,8 @@ def check(response: requests.Response) -> requests.Response:
     Halt (401 to a credential), RetryLater (408, 425, 5xx), SourceBlocked (429; 503 that says when to come back), else
     ItemFailed.
     """
-    from rivus.net.transport import SECRET_HEADERS, clean
+    from rivus.net.cleaned import clean
+    from rivus.net.transport import SECRET_HEADERS
 
     status = response.status_code
     if 200 <= status < 300 or status == 304:

@@ -6,9 +6,9 @@ a redirect's body, a compressed bomb and a server that trickles are all bounded 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 
 import requests
@@ -16,15 +16,15 @@ import urllib3.exceptions
 from requests.adapters import HTTPAdapter
 
 from rivus import __version__, secrets
-from rivus.net.guard import Policy, guarding
+from rivus.net.cleaned import clean
+from rivus.net.guard import Policy, guarding, raise_if_cut
+from rivus.net.record import Exchange, Player, Tape, asked, tape
 
 USER_AGENT = f"rivus/{__version__} (feed and page watcher; polite)"
 CONNECT_SECONDS, READ_SECONDS = 10.0, 30.0
 HOPS = 5
 CHUNK = 65_536
 SECRET_HEADERS = ("Authorization", "Cookie", "X-Api-Key", "X-Finnhub-Token")
-_IN_QUERY = re.compile(r"(?i)([?&;][\w.-]{0,40}(?:token|key|secret|passw|auth|sig)[\w.-]{0,40}=)[^&\s'\"<>#)]+")
-_IN_HOST = re.compile(r"(://)[^/\s@'\"]+@")
 
 
 class TooLarge(requests.RequestException):
@@ -32,11 +32,13 @@ class TooLarge(requests.RequestException):
 
 
 class BoundedAdapter(HTTPAdapter):
-    """Gives answers whose body is read, decoded, complete and no longer than `max_bytes`."""
+    """Gives answers whose body is read, decoded, complete and no longer than `max_bytes`. With a tape they are kept on
+    it, or come from it."""
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, tape: Tape | None = None) -> None:
         super().__init__()
         self._max_bytes = max_bytes
+        self._tape = tape
 
     def send(
         self,
@@ -47,13 +49,26 @@ class BoundedAdapter(HTTPAdapter):
         cert: Any = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """As the base class, with the body in it. Raises TooLarge and the errors of requests."""
-        timeout = timeout or (CONNECT_SECONDS, READ_SECONDS)
-        response = super().send(request, True, timeout, verify, cert, proxies)
+        """As the base class, with the body in it. Raises TooLarge and the errors of requests; NotRecorded."""
+        if isinstance(self._tape, Player):
+            return self._rebuilt(request, self._tape.answer(request.method, request.url, request.body))
+        try:
+            response = self._ask(request, timeout or (CONNECT_SECONDS, READ_SECONDS), verify, cert, proxies)
+        except requests.RequestException as error:
+            if self._tape is not None:
+                self._tape.give_up() if isinstance(error, TooLarge) else self._tape.keep(_failed(request, error))
+            raise
+        if self._tape is not None:
+            self._tape.keep(_exchange(request, response))
+        return response
+
+    def _ask(self, request: requests.PreparedRequest, *how: Any) -> requests.Response:
+        response = super().send(request, True, *how)
         try:
             # What requests itself sets when it has read a body.
             response._content = self._read(response)
             response._content_consumed = True  # type: ignore[attr-defined]
+            raise_if_cut()
         except TooLarge:
             raise
         except urllib3.exceptions.DecodeError as error:
@@ -72,6 +87,26 @@ class BoundedAdapter(HTTPAdapter):
                 raise TooLarge(f"the answer is larger than {self._max_bytes:,} bytes", request=response.request)
         return bytes(body)
 
+    def _rebuilt(self, request: requests.PreparedRequest, kept: Exchange) -> requests.Response:
+        if kept.error:
+            raise requests.ConnectionError(kept.error, request=request)
+        raw = urllib3.HTTPResponse(b"", dict(kept.headers), kept.status, reason=kept.reason, preload_content=False)
+        response = self.build_response(request, raw)
+        response._content = kept.body
+        response._content_consumed = True  # type: ignore[attr-defined]
+        return response
+
+
+def _exchange(request: requests.PreparedRequest, response: requests.Response) -> Exchange:
+    return replace(
+        asked(request.method, request.url, request.body), status=response.status_code, reason=response.reason or "",
+        headers=tuple(response.headers.items()), final=response.url, body=response.content,
+    )  # fmt: skip
+
+
+def _failed(request: requests.PreparedRequest, error: Exception) -> Exchange:
+    return replace(asked(request.method, request.url, request.body), error=str(error) or type(error).__name__)
+
 
 class BoundedSession(requests.Session):
     """A session that reaches what `policy` opens, for `total` seconds a request (redirects and bodies included)."""
@@ -84,7 +119,7 @@ class BoundedSession(requests.Session):
         self._policy, self._total = policy, total
         self._first: ContextVar[str | None] = ContextVar("rivus_first_hop", default=None)
         for scheme in ("http://", "https://"):
-            self.mount(scheme, BoundedAdapter(max_bytes))
+            self.mount(scheme, BoundedAdapter(max_bytes, tape()))
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """As the base class. Its errors hold no secret; requests.Timeout when `total` has passed."""
@@ -121,12 +156,6 @@ class BoundedSession(requests.Session):
 
     def _leaves(self, url: str) -> bool:
         return bool(self.should_strip_auth(self._first.get() or "", url))  # type: ignore[no-untyped-call]
-
-
-def clean(text: str) -> str:
-    """`text` on one line, without known secrets, user names in URLs, and what queries call a token or key."""
-    text = _IN_QUERY.sub(r"\1[secret]", _IN_HOST.sub(r"\1", secrets.scrub(text)))
-    return " ".join(text.split())
 
 
 def _is_secret(name: str, value: str | bytes) -> bool:

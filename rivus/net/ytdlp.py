@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 from rivus.model.outcome import Halt, ItemFailed, Outcome, RetryLater, SourceBlocked
 from rivus.net.extras import load
 from rivus.net.guard import PrivateAddress, raise_if_cut
+from rivus.net.record import tape
 from rivus.net.session import MAX_BYTES, causes, retry_after
+from rivus.net.ytdlp_tape import taped_open
 
 if TYPE_CHECKING:
     from yt_dlp import YoutubeDL
@@ -124,14 +126,15 @@ def _until(chain: list[BaseException]) -> float | None:
 
 
 def _one_line(message: str) -> str:
-    from rivus.net.transport import clean
+    from rivus.net.cleaned import clean
 
     text = clean(re.sub(r"\x1b\[[\d;]*m", "", message)).removeprefix("ERROR: ")
     return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]}…"
 
 
 def _open_capped(open_plain: Callable[[Any], Any], request: Any) -> Any:
-    response = open_plain(request)
+    kept = tape()
+    response = taped_open(kept, open_plain, request) if kept else open_plain(request)
     response.read = partial(_read_capped, response.read)
     return response
 
