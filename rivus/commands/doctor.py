@@ -159,11 +159,19 @@ def backtest(house: House) -> int:
 @click.pass_obj
 def diagnose(house: House) -> int:
     """Asks the model that jobs.d/doctor.yaml names about each kind of failure that no rule knows, once per kind, and
-    keeps the answer as a verdict. Without a model it does nothing."""
+    keeps the answer as a verdict; and about what made results stale, where a stage has `auto_bless`. Without a model it
+    does nothing."""
+    from rivus.config.doctor import load_doctor
+    from rivus.spool.owners import Owner
+    from rivus.stale.opinions import allowed
     from rivus.tell.decisions import ask_about_unknown
 
-    for line in ask_about_unknown(house.spool(), house.jobs_folder):
+    spool, llm = house.spool(), load_doctor(house.jobs_folder)
+    for line in ask_about_unknown(spool, house.jobs_folder):
         click.echo(json.dumps(line))
+    with Owner(spool) as owner:
+        for line in allowed(spool, house.jobs().jobs.values(), llm, owner):
+            click.echo(json.dumps(line))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -12,11 +13,11 @@ if TYPE_CHECKING:
     from rivus.config.schema import Job
 
 EXIT_CODES = OK | FAULTS
-VERBS = ("reset", "bless")
+VERBS = ("reset", "bless", "judge")
 
 
 @click.command("rivus-stale")
-@click.argument("words", nargs=-1, metavar="[reset|bless] [JOB[:STAGE]]...")
+@click.argument("words", nargs=-1, metavar="[reset|bless|judge] [JOB[:STAGE]]...")
 @click.option("--limit", "most", type=click.IntRange(min=1), metavar="N", help="reset: no more than N results.")
 @click.option("--where", metavar="FIELD=VALUE", help="reset: only where this is so, such as data.title=Outlook.")
 @click.option("--budget", type=click.FloatRange(min=0), metavar="USD", help="reset: no more than this should pay for.")
@@ -32,7 +33,7 @@ def command(
     """Tells for each stage which results are stale and why, what follows them, and what redoing them would cost; of all
     jobs, or of those named. Nothing is redone by itself. reset JOB:STAGE: stale results run again, if what they need is
     fresh; each keeps its old output until it has a new one. bless JOB:STAGE --why TEXT: what older versions made counts
-    as current."""
+    as current. judge JOB:STAGE: a language model says whether the change was cosmetic."""
     from rivus.commands import staleverbs
 
     verb, places = (words[0], words[1:]) if words and words[0] in VERBS else ("diff" if differ else "", words)
@@ -49,13 +50,15 @@ def command(
         return staleverbs.tell(house, asked, as_json) or house.broken
     if not asked:
         raise click.UsageError(f"{verb} what? Name a JOB:STAGE")
+    bounds = staleverbs.Bounds(most, where, budget)
+    does: dict[str, Callable[[Job, str], None]] = {
+        "reset": lambda job, stage: staleverbs.reset(house, job, stage, bounds, as_json),
+        "bless": lambda job, stage: staleverbs.bless(house, job, stage, str(why)),
+        "judge": lambda job, stage: staleverbs.judge(house, job, stage, as_json),
+        "diff": lambda job, stage: staleverbs.diff(house, job, stage),
+    }
     for job, stage in asked:
-        if verb == "reset":
-            staleverbs.reset(house, job, str(stage), staleverbs.Bounds(most, where, budget), as_json)
-        elif verb == "bless":
-            staleverbs.bless(house, job, str(stage), str(why))
-        else:
-            staleverbs.diff(house, job, str(stage))
+        does[verb](job, str(stage))
     return 0
 
 

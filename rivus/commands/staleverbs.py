@@ -12,6 +12,7 @@ import click
 from rivus.commands.frame import House
 from rivus.errors import BadConfig
 from rivus.model.outcome import Json
+from rivus.model.reason import with_options
 from rivus.talk import plain, say
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def tell(house: House, asked: Sequence[tuple[Job, str | None]], as_json: bool) -
         survey = Survey(spool, job)
         for row in survey.rows():
             if stage in (None, row["stage"]):
-                _print(row, as_json)
+                _print(row, as_json, house.options())
         if survey.unreadable:
             say(f"{job.name}: {survey.unreadable} items cannot be read; rivus-doctor --fsck names them")
         unreadable += survey.unreadable
@@ -79,6 +80,19 @@ def bless(house: House, job: Job, stage: str, why: str) -> None:
     say(f"{job.name}:{stage}: {count} results count as current", 1)
 
 
+def judge(house: House, job: Job, stage: str, as_json: bool) -> None:
+    """Prints what a language model says about each change that made results stale."""
+    from rivus.config.doctor import load_doctor
+    from rivus.spool.owners import Owner
+    from rivus.stale.opinions import opinions
+    from rivus.stale.survey import Survey
+
+    spool, llm = house.spool(), load_doctor(house.jobs_folder)
+    with Owner(spool) as owner:
+        for row in opinions(Survey(spool, job), stage, llm, owner):
+            _print_opinion(row, as_json)
+
+
 def diff(house: House, job: Job, stage: str) -> None:
     """Prints what has changed since the version that made what is stale."""
     from rivus.stale.diff import differences
@@ -88,7 +102,7 @@ def diff(house: House, job: Job, stage: str) -> None:
         click.echo(plain(line))
 
 
-def _print(row: Json, as_json: bool) -> None:
+def _print(row: Json, as_json: bool, options: str) -> None:
     if as_json:
         click.echo(json.dumps(row, ensure_ascii=False))
         return
@@ -101,7 +115,21 @@ def _print(row: Json, as_json: bool) -> None:
         why = ", ".join(f"{plain(name)} {count}" for name, count in row["why"].items())
         click.echo(f"{place}  {row['stale']} of {row['results']} stale: {why}")
         click.echo(f"    redo: {_price(row['redo'])}{_follows(row['follows'])}")
-        click.echo(f"    {row['ready']} can run now: rivus-stale reset {place}")
+        click.echo(f"    {row['ready']} can run now: {with_options(f'rivus-stale reset {place}', options)}")
+    for one in row.get("blessed", ()):
+        if "diff" in one:  # no person has said it
+            who = f"{one.get('by')}, {one.get('when')}: {one.get('why')}"
+            click.echo(plain(f"{place}  {one['version']} counts as {one['as']} by the word of {who}"))
+
+
+def _print_opinion(row: Json, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(row, ensure_ascii=False))
+        return
+    place, who = f"{row['job']}:{row['stage']}", f" ({row['model']})" if row["model"] else ""
+    click.echo(plain(f"{place}  {row['version']}, {row['results']} stale: {row['verdict']}{who}: {row['why']}"))
+    if row["blessed"]:
+        click.echo(f"    they count as current now: auto_bless of {place}")
 
 
 def _price(redo: Json) -> str:

@@ -108,7 +108,7 @@ def _instructions(mark: str) -> str:
 
 def understand(answer: str, by: str) -> Diagnosis:
     """The diagnosis in a model's answer. by: who gave it. Raises ValueError, with the reason, if there is none."""
-    given = _object(answer)
+    given = object_in(answer)
     if not {"class", "action", "why"} <= given.keys() <= {"class", "action", "after", "why"}:
         raise ValueError(f"the answer has other fields than it should: {_shown(list(given))}")
     cls, action = given["class"], given["action"]
@@ -122,7 +122,7 @@ def understand(answer: str, by: str) -> Diagnosis:
         action=Action(action),
         after=after if action == _LATER else None,
         rule=by,
-        why=_line(given["why"]),
+        why=reason_in(given["why"]),
     )
 
 
@@ -132,7 +132,8 @@ def default(why: str) -> Diagnosis:
     return Diagnosis(FailureClass.UNKNOWN, Action.RETRY_LATER, None, "default", " ".join(line.split())[:MAX_WHY])
 
 
-def _object(answer: str) -> Json:
+def object_in(answer: str) -> Json:
+    """The JSON object that a model's answer is. Raises ValueError, with the reason, if it is none."""
     if len(answer) > MAX_ANSWER:
         raise ValueError(f"the answer is longer than {MAX_ANSWER} characters")
     try:
@@ -163,7 +164,8 @@ def _seconds(value: object) -> float | None:
     return float(min(max(value, SHORTEST), LONGEST))
 
 
-def _line(value: object) -> str:
+def reason_in(value: object) -> str:
+    """A model's reason: one line of at most MAX_WHY characters. Raises ValueError if it is none."""
     if not isinstance(value, str) or not value.strip() or len(value) > MAX_WHY or not value.isprintable():
         raise ValueError(f"the answer's why is not one line of at most {MAX_WHY} characters: {_shown(value)}")
     return value.strip()
@@ -176,14 +178,18 @@ def _shown(value: object) -> str:
 def redact(text: str, scrub: Callable[[str], str], most: int = MAX_TEXT) -> str:
     """`text` on one line of at most `most` bytes, without what identifies or lets in: known secrets, what is named like
     one, queries and users of URLs, addresses of mail and network, home directories, long random strings."""
-    text = scrub(text)[:_MAX_READ]
-    for pattern, instead in _STEPS:
-        text = pattern.sub(instead, text)
-    raw = one_line(text).encode(errors="replace")
+    raw = one_line(hide(scrub(text)[:_MAX_READ])).encode(errors="replace")
     if len(raw) > most:
         tail = most // 4
         raw = raw[: most - tail - 5] + " … ".encode() + raw[-tail:]
     return raw.decode(errors="ignore")
+
+
+def hide(text: str) -> str:
+    """`text` with what looks as if it identified somebody, or let somebody in, replaced by a word in brackets."""
+    for pattern, instead in _STEPS:
+        text = pattern.sub(instead, text)
+    return text
 
 
 def _without_query(found: re.Match[str]) -> str:

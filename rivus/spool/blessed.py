@@ -1,4 +1,5 @@
-"""`JOB/STAGE/.blessed.json`: which versions of a stage count as equal to a later one, because a person said so.
+"""`JOB/STAGE/.blessed.json`: which versions of a stage count as equal to a later one, because a person said so,
+or a language model whose word the stage takes (`auto_bless`; then `diff` is the digest of what it was shown).
 
     {"blessed": [{"version": "3f9c…", "as": "a01b…", "why": "only a log line", "by": "anna", "when": "2026-…Z"}]}
 
@@ -47,12 +48,15 @@ def equal_to(rows: Iterable[Json], current: str) -> set[str]:
     return equal
 
 
-def bless(spool: Spool, job: str, stage: str, versions: Iterable[str], current: str, why: str, owner: Owner) -> None:
-    """Makes these versions count as equal to `current`, durably. Raises Unreadable: it says something else already."""
-    now, by = utc(time.time()), _person()
+def bless(
+    spool: Spool, job: str, stage: str, versions: Iterable[str], current: str, why: str, owner: Owner, **said: str
+) -> None:
+    """Makes these versions count as equal to `current`, durably. said: `by` and `diff`, unless a person does it. Raises
+    Unreadable: it says something else already."""
+    more = {"by": _person(), "when": utc(time.time()), **said}
     with publishing(spool, job):
         rows = blessings(spool, job, stage)
-        rows += [{"version": one, "as": current, "why": why, "by": by, "when": now} for one in sorted(versions)]
+        rows += [{"version": one, "as": current, "why": why, **more} for one in sorted(versions)]
         owner.write(_path(spool, job, stage), dump({"blessed": rows}))
         atomic.sync(spool.stage(job, stage))
 

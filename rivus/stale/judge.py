@@ -7,17 +7,29 @@ What a person ended (dropped, entered later) was made by no code and is never st
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from rivus.model.inputs import SHORT, Ended, ended, input_of
+from rivus.model.inputs import (
+    CHILDREN,
+    SHORT,
+    Children,
+    Ended,
+    ended,
+    input_of,
+    made_from,
+    made_from_children,
+    with_children,
+)
 from rivus.model.item import digest
 from rivus.model.outcome import Json, Skip
 from rivus.model.plan import Plan
 from rivus.model.states import Box
+from rivus.spool.children import children_ended, results_of_children
 from rivus.spool.layout import Spool
 from rivus.spool.reader import Unreadable, read_bytes
 from rivus.spool.results import last_result
@@ -48,8 +60,9 @@ class Paper(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One result. parts: the names of what has changed, none for a fresh one. ready: all that it needs, directly or
-    not, is done and fresh, so that it can be redone."""
+    """One result. parts: the names of what has changed, none for a fresh one. ready: all that it needs of the item,
+    directly or not, is done and fresh, and all that it awaits of children is done, and the files of
+    the stages before it are there, so that it can be redone."""
 
     stage: str
     paper: Paper
@@ -90,7 +103,9 @@ class Judge:
             parts = () if paper.by_hand else tuple(self._parts(case, stage, paper))
             if not parts:
                 fresh.add(stage)
-            yield Verdict(stage, paper, parts, fresh.issuperset(self.plan.ancestors(stage)))
+            ready = fresh.issuperset(self.plan.ancestors(stage)) and not case.lacks_children(stage)
+            ready = ready and not (parts and case.lacks_files(stage))
+            yield Verdict(stage, paper, parts, ready)
 
     def _papers(self, name: str) -> dict[str, Paper]:
         job, order = self.plan.job, self.plan.order
@@ -100,8 +115,7 @@ class Judge:
     def _parts(self, case: _Case, stage: str, paper: Paper) -> Iterator[str]:
         if paper.note.get("input") != "":  # "": skipped without being run, so by no version
             yield from self.stages(stage).differs(paper.note.get("version"))
-        if case.another_input(stage, paper.note):
-            yield INPUT
+        yield from case.another_input(stage, paper.note)
 
 
 class _Case:
@@ -113,21 +127,57 @@ class _Case:
         self.entered = birth.meta.get("entered") if isinstance(birth.meta, dict) else None
         self._source = digest(self.data)[:SHORT]
         self._ended: dict[str, Ended | None] = {}
+        self._given: dict[str, Children] = {}
 
-    def another_input(self, stage: str, receipt: Json) -> bool:
-        """Whether the stage's input would not be the recorded one. One that was not recorded is not known to differ."""
-        recorded = receipt.get("input")
-        if not isinstance(recorded, str) or (recorded and receipt.get("made_from") == self._made_from(stage)):
-            return False
+    def lacks_files(self, stage: str) -> bool:
+        """Whether a stage before it wrote files that are not kept any longer."""
+        folder = self.spool.files(self.plan.job, self.name)
+        wrote = [one for one in self.plan.ancestors(stage) if one in self.papers and self.papers[one].note.get("files")]
+        return any(not os.path.isdir(f"{folder}/{one}") for one in wrote)
+
+    def another_input(self, stage: str, receipt: Json) -> list[str]:
+        """What of the stage's input would not be as it was recorded: `input`, `children`, or nothing. One that was not
+        recorded is not known to differ. Raises Unreadable, ValueError."""
+        recorded, before = receipt.get("input"), receipt.get("made_from")
+        same = recorded and before == self._made_from(stage) and not self._may_be_skipped(stage)
+        if not isinstance(recorded, str) or same:
+            return []
         results = {name: one for name in self.plan.ancestors(stage) if (one := self._result(name))}
+        children = self._children(stage)
         try:
-            now = digest(input_of(self.plan, stage, self.data, self.entered, results))
+            now = digest(with_children(input_of(self.plan, stage, self.data, self.entered, results), children))
         except Skip:
             now = ""
-        return now != recorded
+        if now == recorded:
+            return []
+        made = made_from(self.plan, stage, self.data, results)
+        return _differing(before if isinstance(before, dict) else {}, made | made_from_children(children))
+
+    def _may_be_skipped(self, stage: str) -> bool:
+        """Whether all that the stage needs now had nothing to do: what the input is made from does not tell."""
+        needs = self.plan.needs[stage]
+        return bool(needs) and all("skipped" in self.papers[one].note for one in needs if one in self.papers)
+
+    def _children(self, stage: str) -> Children:
+        """What the stage would get of the children now."""
+        if stage not in self.plan.children:
+            return {}
+        if stage not in self._given:
+            receipts = {name: self._receipt(name) for name in self.plan.ancestors(stage)}
+            self._given[stage] = results_of_children(self.spool, self.plan, stage, receipts)
+        return self._given[stage]
+
+    def _receipt(self, stage: str) -> object:
+        if paper := self.papers.get(stage):
+            return paper.receipt
+        return (last_result(self.spool, self.plan.job, stage, self.name) or {}).get("receipt")
+
+    def lacks_children(self, stage: str) -> bool:
+        """Whether a child that the stage awaits is not done."""
+        return stage in self.plan.children and not children_ended(self.spool, self.plan, stage, self.name)
 
     def _made_from(self, stage: str) -> dict[str, str]:
-        """As `rivus.model.inputs.made_from`, from the receipts alone; {} if these do not suffice."""
+        """From what an input would be made, from the item's receipts alone; {} if these do not suffice."""
         whole = {"data": self._source}
         for ancestor in self.plan.ancestors(stage):
             paper = self.papers.get(ancestor)
@@ -135,7 +185,7 @@ class _Case:
             if not isinstance(made, str):
                 return {}
             whole[ancestor] = made[:SHORT]
-        return whole
+        return whole | made_from_children(self._children(stage))
 
     def _result(self, stage: str) -> Ended | None:
         if stage not in self._ended:
@@ -151,6 +201,13 @@ class _Case:
             return ended(document.get("output"), document.get("receipt")) if document else None
         except (ValueError, msgspec.DecodeError) as error:
             raise Unreadable(f"the result of {stage} cannot be read: {error}") from None
+
+
+def _differing(before: Json, now: Mapping[str, str]) -> list[str]:
+    """The parts of an input that has changed, by what it was and would be made from."""
+    names = {name for name in before.keys() | now.keys() if before.get(name) != now.get(name)}
+    children = {name for name in names if name.startswith(CHILDREN + " ")}
+    return [INPUT] * bool(names - children or not names) + [CHILDREN] * bool(children)
 
 
 def _object(raw: msgspec.Raw) -> Json:

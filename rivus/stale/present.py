@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rivus.errors import BadConfig
+from rivus.model.outcome import Json
 from rivus.spool.blessed import blessings, equal_to
 from rivus.spool.layout import Spool
 from rivus.spool.reader import Unreadable
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """parts: the version, None if it cannot be told. equal: the ids that count as it. fault: what cannot be read."""
+    """parts: the version, None if it cannot be told. equal: the ids that count as it. fault: what cannot be read. said:
+    what makes them count, oldest first."""
 
     parts: Parts | None
     equal: Collection[str]
     fault: str = ""
+    said: Sequence[Json] = ()
 
     def differs(self, recorded: object) -> list[str]:
         """The names of the parts in which a recorded version differs, unless it counts as equal."""
@@ -44,6 +47,8 @@ def present(spool: Spool, job: Job, stage: str) -> Present:
     except BadConfig as error:
         return Present(None, (), str(error))
     try:
-        return Present(parts, equal_to(blessings(spool, job.name, stage), parts["id"]))
+        rows = blessings(spool, job.name, stage)
     except Unreadable as error:
         return Present(parts, {parts["id"]}, f"nothing counts as blessed: {error}")
+    equal = equal_to(rows, parts["id"])
+    return Present(parts, equal, said=[row for row in rows if row["as"] in equal])

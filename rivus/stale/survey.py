@@ -26,25 +26,32 @@ if TYPE_CHECKING:
 @dataclass(slots=True)
 class StageCount:
     """One stage. why: name of a changed part -> how many results; versions: id -> how many stale results have it;
-    ready: how many could be redone now; follows: stage -> how many of its results depend on what is stale here."""
+    made: id -> that version as the first of their receipts has it; known: the ids of all results; ready: how many
+    could be redone now; follows: stage -> how many of its results depend on what is stale here."""
 
     results: int = 0
     stale: int = 0
     ready: int = 0
     why: Counter[str] = field(default_factory=Counter)
     versions: Counter[str] = field(default_factory=Counter)
+    made: dict[str, Json] = field(default_factory=dict)
+    known: set[str] = field(default_factory=set)
     follows: Counter[str] = field(default_factory=Counter)
     past: Past = field(default_factory=Past)
 
     def add(self, verdict: Verdict) -> None:
         self.results += 1
+        recorded = verdict.paper.note.get("version")
+        version = recorded_id(recorded)
+        self.known.add(version)
         if not verdict.paper.by_hand:
             self.past.add(verdict.paper.note)
         if verdict.parts:
             self.stale += 1
             self.ready += verdict.ready
             self.why.update(verdict.parts)
-            self.versions[recorded_id(verdict.paper.note.get("version"))] += 1
+            self.versions[version] += 1
+            self.made.setdefault(version, recorded if isinstance(recorded, dict) else {})
 
 
 class Survey:
@@ -90,6 +97,8 @@ class Survey:
             row: Json = {"job": self.job.name, "stage": stage, "results": count.results, "stale": count.stale}
             row |= {"version": known.parts["id"] if known and known.parts else None}
             row |= {"why": dict(count.why.most_common()), "ready": count.ready, "follows": dict(count.follows)}
+            if blessed := [one for one in (known.said if known else ()) if one["version"] in count.known]:
+                row["blessed"] = blessed
             if count.stale:
                 row["redo"] = self.estimate(stage, count.stale)
             if known and known.fault:

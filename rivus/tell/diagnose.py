@@ -7,29 +7,22 @@ writes the verdict; one that got none is asked again by a later run.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from rivus import secrets
 from rivus.doctor.failure import Failure
 from rivus.doctor.llm import default, prompt_of, understand
-from rivus.errors import TryAgain
 from rivus.model.diagnosis import Diagnosis
-from rivus.model.outcome import Halt, Json
-from rivus.tell.ledger import AskedAlready, Ledger, Spent
-from rivus.tell.provider import Answer, AskAgain, NoAnswer, provider
+from rivus.tell.asking import Asker, NotAsked, alone
+from rivus.tell.ledger import AskedAlready, Spent
+from rivus.tell.provider import NoAnswer
 
 if TYPE_CHECKING:
     from rivus.config.doctor import Llm
     from rivus.spool.layout import Spool
 
-LEDGER = "ledger.json"
-PATIENCE = 3
-"""Questions in a row without an answer, after which a run asks no more."""
 NO_MODEL = "no model is set up: jobs.d/doctor.yaml has no llm"
 
 
@@ -62,83 +55,25 @@ def diagnose(
     if llm is None:
         yield from (Result(group["fingerprint"], default(NO_MODEL)) for group in groups)
         return
-    folder = Path(spool.verdicts)
-    with _alone(folder):
-        _know_secrets()
-        run = _Run(llm, folder / LEDGER)
+    with alone(spool):
+        asker = Asker(llm, spool)
         for group in groups:
-            result = run.result(group)
+            result = _result(asker, group)
             if result.answered:
                 record(result)
             yield result
 
 
-class _Run:
-    """What one run has come to know: whom it asks, and why it asks no more."""
-
-    def __init__(self, llm: Llm, path: Path) -> None:
-        self._llm, self._path = llm, path
-        self._ledger: Ledger | None = None
-        self._provider = provider(llm)
-        self._unanswered, self._stop = 0, ""
-
-    def result(self, group: Group) -> Result:
-        name = group["fingerprint"]
-        if self._stop:
-            return Result(name, default(self._stop))
-        try:
-            answer = self._answer(name, prompt_of(group["example"], group["count"], secrets.scrub))
-        except AskedAlready as error:
-            return Result(name, default(str(error)))
-        except (Spent, NoAnswer) as error:
-            self._note(error)
-            return Result(name, default(f"no answer: {error}"))
-        self._unanswered = 0
-        try:
-            found = understand(answer.text, self._llm.name)
-        except ValueError as error:
-            found = default(secrets.scrub(str(error)))
-        return Result(name, found, True, answer.usd)
-
-    def _answer(self, fingerprint: str, prompt: Json) -> Answer:
-        """Every call is in the ledger before it is made. Raises AskedAlready, Spent, NoAnswer."""
-        self._ledger = self._ledger or Ledger(self._path, self._llm.per_day.calls, self._llm.per_day.usd)
-        while True:
-            self._ledger.reserve(fingerprint, self._provider.at_most(prompt))
-            try:
-                answer = self._provider.ask(prompt)
-            except NoAnswer as error:
-                self._ledger.settle(False, None)
-                if not isinstance(error, AskAgain):
-                    raise
-            else:
-                with suppress(Spent):  # the call stands in the ledger at its highest price
-                    self._ledger.settle(True, answer.usd)
-                return answer
-
-    def _note(self, error: Spent | NoAnswer) -> None:
-        self._unanswered += 1
-        if isinstance(error, Spent) or error.final or self._unanswered >= PATIENCE:
-            self._stop = f"not asked: {error}"
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    from rivus.locks import try_lock
-
-    held = try_lock(folder / ".ledger.lock")
-    if held is None:
-        raise TryAgain(f"another process is asking the model ({folder / '.ledger.lock'} is locked)")
-    with held:
-        yield
-
-
-def _know_secrets() -> None:
-    """Reads every secret there is, so that it is scrubbed from what is sent: this process has used none of them."""
-    names = [name.removeprefix("RIVUS_SECRET_").lower() for name in os.environ if name.startswith("RIVUS_SECRET_")]
-    if folder := os.environ.get("CREDENTIALS_DIRECTORY"):
-        with suppress(OSError):
-            names += os.listdir(folder)
-    for name in names:
-        with suppress(Halt):
-            secrets.get(name)
+def _result(asker: Asker, group: Group) -> Result:
+    name = group["fingerprint"]
+    try:
+        answer = asker.answer(name, prompt_of(group["example"], group["count"], secrets.scrub))
+    except (AskedAlready, NotAsked) as error:
+        return Result(name, default(str(error)))
+    except (Spent, NoAnswer) as error:
+        return Result(name, default(f"no answer: {error}"))
+    try:
+        found = understand(answer.text, asker.name)
+    except ValueError as error:
+        found = default(secrets.scrub(str(error)))
+    return Result(name, found, True, answer.usd)

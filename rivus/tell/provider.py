@@ -2,29 +2,28 @@
 
 A question is what `rivus.doctor.llm.prompt_of` gives. The answer's text is handed over as it came: it proves nothing.
 Each `ask` makes one call at most, ends within the model's timeout and reads no more than a bound.
-The endpoint's protocol is OpenAI's (Chat Completions, structured outputs), as other servers have it as well.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 from rivus import secrets
 from rivus.model.outcome import Halt, Json, Outcome, SourceBlocked
+from rivus.net.chat import MAX_BYTES, Form, completion_of, post
 
 if TYPE_CHECKING:
     import requests
 
     from rivus.config.doctor import Llm
 
-MAX_BYTES = 2**20
 MAX_TOKENS = 2000
 """Of an answer, what a model thinks before it included."""
 _OVERHEAD = 500
 """Tokens that a server may add to what it is sent."""
-_MOST_TOKENS = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +90,12 @@ class _Endpoint:
     def __init__(self, llm: Llm) -> None:
         from rivus.net.session import open_session
 
-        self._llm = llm
-        self._url = f"{(llm.base_url or '').rstrip('/')}/chat/completions"
+        self._llm, self._form = llm, Form()
         self._http = open_session(llm.allow_private_hosts, total=llm.timeout, max_bytes=MAX_BYTES)
-        self._limit, self._strict = "max_tokens", True
 
     def at_most(self, prompt: Json) -> float | None:
         """No token is shorter than a byte."""
-        return self._cost(len(self._body(prompt)) + _OVERHEAD, MAX_TOKENS)
+        return self._cost(len(json.dumps(self._body(prompt)).encode()) + _OVERHEAD, MAX_TOKENS)
 
     def ask(self, prompt: Json) -> Answer:
         from rivus.net.session import check
@@ -111,69 +108,37 @@ class _Endpoint:
         except Outcome as error:
             raise NoAnswer(str(error), final=isinstance(error, (Halt, SourceBlocked))) from None
         text, usage = _read(response.content)
-        return Answer(text, self._cost_of(usage))
+        return Answer(text, None if usage is None else self._cost(*usage))
 
-    def _post(self, body: bytes) -> requests.Response:
-        from rivus.net.session import outcome_of
+    def _post(self, body: Json) -> requests.Response:
+        name = self._llm.key
+        key = None if name is None else partial(secrets.get, name)
+        return post(self._http, self._llm.base_url or "", "chat/completions", body, key, self._llm.timeout)
 
-        headers = {"Content-Type": "application/json"}
-        if self._llm.key is not None:
-            headers["Authorization"] = f"Bearer {secrets.get(self._llm.key)}"
-        try:
-            return self._http.post(self._url, data=body, headers=headers, allow_redirects=False)
-        except Exception as error:  # noqa: BLE001 - whatever the transport raises, outcome_of knows it
-            raise outcome_of(error, self._url) from None
-
-    def _body(self, prompt: Json) -> bytes:
-        schema = {"name": "diagnosis", "strict": True, "schema": prompt["schema"]}
-        return json.dumps(
-            {
-                "model": self._llm.model,
-                "messages": [
-                    {"role": "system", "content": prompt["instructions"]},
-                    {"role": "user", "content": prompt["data"]},
-                ],
-                "response_format": {"type": "json_schema", "json_schema": schema}
-                if self._strict
-                else {"type": "json_object"},
-                self._limit: MAX_TOKENS,
-            }
-        ).encode()
+    def _body(self, prompt: Json) -> Json:
+        messages = [{"role": "user", "content": prompt["data"]}]
+        return self._form.body(
+            self._llm.model, prompt["instructions"], messages, prompt["schema"], "diagnosis", MAX_TOKENS
+        )
 
     def _make_plainer(self, complaint: str) -> None:
         """Raises AskAgain if the complaint is about something that can be left out, and now is."""
-        if self._limit == "max_tokens" and "max_completion_tokens" in complaint:
-            self._limit = "max_completion_tokens"
-        elif self._strict and any(word in complaint for word in ("response_format", "json_schema", "schema")):
-            self._strict = False
-        else:
-            return
-        raise AskAgain("the server refused the form of the question")
-
-    def _cost_of(self, usage: Any) -> float | None:
-        """None for numbers that cannot be: what is not known must not look free."""
-        counts = usage if isinstance(usage, dict) else {}
-        tokens_in, tokens_out = counts.get("prompt_tokens"), counts.get("completion_tokens")
-        if not (_is_count(tokens_in) and _is_count(tokens_out)):
-            return None
-        return self._cost(tokens_in, tokens_out)
+        plainer = self._form.plainer(complaint)
+        if plainer is not None:
+            self._form = plainer
+            raise AskAgain("the server refused the form of the question")
 
     def _cost(self, tokens_in: int, tokens_out: int) -> float | None:
         price = self._llm.price
         return None if price is None else (tokens_in * price.input + tokens_out * price.output) / 1e6
 
 
-def _is_count(value: object) -> TypeGuard[int]:
-    return type(value) is int and 0 < value <= _MOST_TOKENS
-
-
-def _read(raw: bytes) -> tuple[str, Any]:
-    """The text of a chat completion, and what it says about its use."""
+def _read(raw: bytes) -> tuple[str, tuple[int, int] | None]:
+    """The text of a chat completion, and the tokens it took."""
     try:
-        whole = json.loads(raw)
-        text = whole["choices"][0]["message"]["content"]
-    except (ValueError, RecursionError, KeyError, IndexError, TypeError):
-        raise NoAnswer("the server's answer is no chat completion") from None
-    if not isinstance(text, str):
+        found = completion_of(raw)
+    except ValueError as error:
+        raise NoAnswer(str(error)) from None
+    if found.text is None:
         raise NoAnswer("the server's answer holds no text")
-    return text, whole.get("usage")
+    return found.text, found.usage

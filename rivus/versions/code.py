@@ -43,7 +43,8 @@ def dump(node: ast.AST) -> str:
 
 
 def definitions(file: Path, function: str, root: Path, form: Form = dump) -> dict[str, str]:
-    """All that `function` of `file` is made of: `module:name` -> text of its syntax tree, one line each.
+    """All that `function` of `file` is made of: `module:name` -> text of its syntax tree, one line each
+    with `dump`.
 
     root: the folder of the project, below which imports are followed. form: makes text of a statement. Raises OSError
     and SyntaxError for `file` itself; a module of the project that cannot be read ends the search there.
@@ -56,7 +57,7 @@ def definitions(file: Path, function: str, root: Path, form: Form = dump) -> dic
         if label in found or name not in module.definitions:
             continue
         statements = module.definitions[name]
-        found[label] = " ".join(map(form, statements))
+        found[label] = (" " if form is dump else "\n").join(map(form, statements))
         for mentioned in sorted({one for statement in statements for one in _mentions(statement)}):
             todo += _leads_to(module, mentioned, root)
     return found
@@ -68,6 +69,11 @@ def _dump_value(value: object) -> str:
     if isinstance(value, list):
         return f"[{' '.join(map(_dump_value, value))}]"
     return repr(value)
+
+
+def dump_text(text: str) -> str:
+    """What `definitions` gives for the statements in a text. Raises SyntaxError, ValueError, RecursionError."""
+    return " ".join(map(dump, ast.parse(text).body))
 
 
 def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:

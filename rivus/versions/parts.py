@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Parts = dict[str, Any]
 MOST_FILES = 10_000
+MOST_TEXT = 1 << 18
+"""Bytes of files that are kept as text, for one version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,22 @@ def _text(job: Job, stage: Stage, parts: Parts) -> dict[str, str]:
     code = {} if stage.version is not None else _source(job, stage, ast.unparse)
     called = {"handler": stage.handler, "command": stage.command, "version": stage.version, "with": stage.with_}
     settings = {name: json.dumps(value, indent=2, sort_keys=True) for name, value in called.items() if value}
-    return {**settings, **{name: json.dumps(value) for name, value in parts["deps"].items()}, **code}
+    deps = {name: json.dumps(value) for name, value in parts["deps"].items()}
+    return {**settings, **deps, **dict(_texts(job.folder, parts["deps"])), **code}
+
+
+def _texts(folder: Path, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """`text NAME` -> what stands in it, for each file that is a text, as far as there is room."""
+    room = MOST_TEXT
+    for name in names:
+        try:
+            with (folder / name).open("rb") as file:
+                raw = file.read(room + 1)
+            if len(raw) <= room:
+                yield f"text {name}", raw.decode()
+                room -= len(raw)
+        except (OSError, ValueError):  # no file, or no text: the digest must do
+            continue
 
 
 def changed(recorded: object, current: Parts) -> list[str]:

@@ -228,6 +228,12 @@ def test_a_new_stage_gets_every_item_and_a_removed_one_is_told(done: House) -> N
     assert {**rows(done)["size"], "job": ""} == {"job": "", "stage": "size", "removed": True, "results": 3}
 
 
+def test_a_new_stage_begins_with_the_first_start_of_its_worker(done: House) -> None:
+    edit(done, "  extract:", "  size: {handler: my.size, needs: [fetch]}\n  extract:", "demo.yaml")
+    edit(done, "def extract", "def size(item, ctx):\n    return {'size': len(item['raw'])}\n\ndef extract")
+    assert len(done.run("rivus-stage", "demo:size", "--no-stdin").lines) == 3
+
+
 def test_the_difference_to_what_made_the_stale_results_is_shown(done: House) -> None:
     edit(done, "hello", "hallo")
     out = done.run("rivus-stale", "--diff", "demo:fetch").out
@@ -244,6 +250,35 @@ def test_what_is_not_clear_is_a_usage_error_and_changes_nothing(done: House, arg
     edit(done, "hello", "hallo")
     done.run("rivus-stale", *argv, code=2)
     assert done.box("demo", "fetch", "ready") == []
+
+
+def model(house: House, answer: str) -> None:
+    """A model that is a program, and says this whatever it is asked."""
+    program = house.root / "jobs.d/model.sh"
+    program.write_text(f"#!/bin/sh\ncat >asked.json\necho '{answer}'\n")
+    program.chmod(0o755)
+    (house.root / "jobs.d/doctor.yaml").write_text("llm: {command: [./model.sh]}\n")
+
+
+def test_a_model_says_whether_a_change_is_cosmetic_and_blesses_where_it_may(done: House) -> None:
+    edit(done, ".upper()", ".upper().strip()")
+    edit(done, "my.extract}", "my.extract, auto_bless: cosmetic}", "demo.yaml")
+    assert "no model is set up" in done.run("rivus-stale", "judge", "demo:extract").out
+    model(done, '{"verdict": "cosmetic", "why": "the same text"}')
+    told = done.run("rivus-stale", "judge", "demo:extract", "demo:score").out
+    assert "3 stale: cosmetic (command model.sh): the same text\n    they count as current now" in told
+    assert "by the word of command model.sh" in done.run("rivus-stale", "demo:extract").out
+    assert stale(done) == {}
+
+
+def test_the_doctor_has_the_model_judge_what_it_may_bless(done: House) -> None:
+    model(done, '{"verdict": "cosmetic", "why": "the same text"}')
+    edit(done, "my.extract}", "my.extract, auto_bless: cosmetic}", "demo.yaml")
+    edit(done, "hello", "hallo")
+    edit(done, ".upper()", ".upper().strip()")
+    (line,) = done.run("rivus-doctor", "diagnose").lines
+    assert (line["stage"], line["verdict"], line["blessed"]) == ("extract", "cosmetic", True)
+    assert stale(done) == {"fetch": 3} and done.run("rivus-doctor", "diagnose").out == ""
 
 
 def test_a_handler_that_cannot_be_read_is_told_and_makes_nothing_stale(done: House) -> None:

@@ -21,7 +21,8 @@ from rivus.doctor.failure import failure_of
 from rivus.doctor.llm import CHOICES, LONGEST, MAX_WHY, SHORTEST
 from rivus.errors import TryAgain
 from rivus.spool.layout import Spool, open_spool
-from rivus.tell.diagnose import NO_MODEL, PATIENCE, Group, Result, diagnose
+from rivus.tell.asking import PATIENCE
+from rivus.tell.diagnose import NO_MODEL, Group, Result, diagnose
 from tests.conftest import ROOT
 from tests.hostile import attacks
 from tests.model_server import Model, Reply, completion, diagnosis, serving

@@ -12,8 +12,9 @@ import pytest
 from rivus.config.doctor import Llm, Price
 from rivus.doctor.failure import failure_of
 from rivus.doctor.llm import SCHEMA, prompt_of
+from rivus.net.chat import MAX_BYTES
 from rivus.net.guard import guarding
-from rivus.tell.provider import MAX_BYTES, MAX_TOKENS, Answer, AskAgain, NoAnswer, provider
+from rivus.tell.provider import MAX_TOKENS, Answer, AskAgain, NoAnswer, provider
 from tests.model_server import Model, Reply, completion, diagnosis, serving
 
 PROMPT = prompt_of(failure_of(ValueError("boom"), "web.page"), 2, str)

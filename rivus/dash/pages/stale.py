@@ -24,7 +24,8 @@ VERSIONS = 50
 
 async def stale(datasette: Datasette, request: Request) -> Response:
     """The page. Context: `stages`: of each how many results there are, by which versions, `stale`: how many of one that
-    does not count as `present`, how many are older than the job's file, and how many items have no ticket there."""
+    does not count as `present`, `blessed` (of each version that was made to count, who said so and why), how many are
+    older than the job's file, and how many items have no ticket there."""
     jobs, sums, counts = await asyncio.gather(
         rows(datasette, "SELECT name, stages, file, problem FROM jobs ORDER BY name"),
         rows(datasette, "SELECT job, count(*) AS n FROM items GROUP BY job"),
@@ -39,6 +40,7 @@ async def stale(datasette: Datasette, request: Request) -> Response:
             found = await _stage(datasette, job["name"], stage, written, states.get("done", 0))
             now = await asyncio.to_thread(present_stage, setup_of(datasette), job["name"], stage)
             found["present"] = now.parts["id"] if now and now.parts else None
+            found["blessed"] = {row["version"]: row for row in now.said} if now else {}
             others = [row["n"] for row in found["versions"] if now and row["version"] not in now.equal]
             found["stale"] = sum(others) if now else None
             found["lacking"] = max(known.get(job["name"], 0) - sum(states.values()), 0)
