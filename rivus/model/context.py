@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from logging import Logger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,10 +20,28 @@ class Found:
 
     key:  what makes it the same thing when it is found again; stable, unique within the job, <= 1,024 characters.
     data: a JSON object for people and handlers: `url`, `title`, `published` (UTC, ISO 8601) where there are such.
+    meta: what else the item's meta is to say of where it comes from.
     """
 
     key: str
     data: Json
+    meta: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An item that a stage is done with.
+
+    data: its own data with the outputs of the stages up to that one laid over it. ended: when (UTC, ISO 8601). came:
+    when its ticket came to `done`, in nanoseconds since the epoch: a position for a cursor. skipped: whether the stage
+    had nothing to do for it.
+    """
+
+    key: str
+    data: Json
+    ended: str
+    came: int
+    skipped: bool
 
 
 class Look(Protocol):
@@ -51,6 +69,17 @@ class Look(Protocol):
         """The secret of that name; raises Halt if there is none."""
         ...
 
+    def vanished(self, key: str) -> None:
+        """Notes that what was found before is no longer there; of a key that is no item, nothing. Nothing is deleted.
+        Kept if the cursor is."""
+        ...
+
+    def finished(self, job: str, stage: str, after: int = 0) -> Iterator[Finished]:
+        """What a stage of another job is done with, the last first, without what this job knows already unless its
+        `on_change` asks for changes. after: only what came to be done since (`Finished.came`). Raises Halt for a job
+        or stage that is not in jobs.d."""
+        ...
+
 
 class Context(Protocol):
     """What a handler gets as `ctx`: `handler(item, ctx, **with)` returns the stage's output, a non-empty dict."""
@@ -76,6 +105,12 @@ class Context(Protocol):
         """An empty folder of this item and stage for bodies too large for JSON; kept with the item."""
         ...
 
+    @property
+    def state(self) -> Path:
+        """A folder of this stage that outlives items, for a database or a cache: shared by all its tries, which run at
+        the same time in several threads and processes. It can be lost, and with --test it is another one."""
+        ...
+
     def path(self, file: str) -> Path:
         """The file that an output names (`fetch/en.vtt`), of this or an earlier stage; refuses to leave the item."""
         ...
@@ -86,6 +121,13 @@ class Context(Protocol):
 
     def secret(self, name: str) -> str:
         """The secret of that name; raises Halt if there is none."""
+        ...
+
+    def emit(self, key: str, data: Json, *, job: str | None = None) -> None:
+        """Makes a new item of `data`, a child of this one, in `job` (default: this job), once this try has returned a
+        good result; a try that fails or skips emits nothing. The first of a key counts, and a key that is an item
+        already is no child unless this item emitted it before; then other data make it run again. At most 10,000
+        children a try and 8 generations. Raises ItemFailed, and Halt for a job that cannot take it."""
         ...
 
     def cost(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from rivus.model.context import Found, Look
-from rivus.sources import conditional
+from rivus.sources import conditional, dates
 from rivus.sources.addresses import comparable, web_address
 from rivus.sources.keys import digest, key_of
 from rivus.sources.syndication import Entry, parse
@@ -14,7 +14,15 @@ from rivus.sources.syndication import Entry, parse
 ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
 
 
-def feed(look: Look, *, url: str, base_url: str | None = None, max_items: int = 500) -> Iterator[Found]:
+def feed(
+    look: Look,
+    *,
+    url: str,
+    base_url: str | None = None,
+    max_items: int = 500,
+    since: str | None = None,
+    until: str | None = None,
+) -> Iterator[Found]:
     """Every entry of a feed, in the feed's order.
 
         discover: {strategy: feed, url: https://example.org/feed.xml, every: 1h}
@@ -22,23 +30,27 @@ def feed(look: Look, *, url: str, base_url: str | None = None, max_items: int = 
     url:       the feed's address (RSS, Atom, RDF, JSON Feed).
     base_url:  where relative links start; default: the address that the feed was read from.
     max_items: how many entries are taken from the feed's top.
+    since:     only entries from this date or moment on (ISO 8601, UTC); until: only earlier ones. What counts is when
+               an entry was published, else updated; with either of the two, entries without a date are left out.
 
     The key is the entry's own id, else its link without tracking parameters, else a digest of title and date. The
     data has what there is of url, title, published, updated (UTC), summary, author, tags, enclosures.
-    Raises the outcomes of the network; RetryLater if the answer is no feed.
+    Raises the outcomes of the network; RetryLater if the answer is no feed; Halt for a span that is none.
     """
-    response = conditional.get(look, web_address(url, "url"), accept=ACCEPT)
+    span = dates.span_of(since, until)
+    response = conditional.get(look, web_address(url, "url"), accept=ACCEPT, span=span)
     if response is None:
         return
     base = web_address(base_url, "base_url") if base_url else response.url
     parsed = parse(response.content, response.headers.get("Content-Type", ""), base)
     if parsed.flaw:
         look.log.warning("%s is not well-formed: %s", url, parsed.flaw)
-    yield from islice(keyed(parsed.entries), max_items)
+    found = (one for one in keyed(parsed.entries) if span.holds(one.data.get("published") or one.data.get("updated")))
+    yield from islice(found, max_items)
     if parsed.flaw:
         conditional.forget(look)
     else:
-        conditional.remember(look, url, response)
+        conditional.remember(look, url, response, span)
 
 
 def keyed(entries: list[Entry]) -> Iterator[Found]:

@@ -11,32 +11,41 @@ from pathlib import Path, PurePath
 
 from rivus.model.context import Found, Look
 from rivus.model.outcome import Halt, Json
+from rivus.sources.dates import span_of
 from rivus.sources.keys import bounded, is_fit, one_line
+from rivus.sources.listed import note_listed
 
 NETWORK = False
 LARGEST_CONTENT = 2**20
 CHUNK = 2**20
 
 
-def files(look: Look, *, glob: str, content: bool = False) -> Iterator[Found]:
+def files(
+    look: Look, *, glob: str, content: bool = False, since: str | None = None, until: str | None = None
+) -> Iterator[Found]:
     """The files that a pattern finds below jobs.d, the last changed first; those found before are left out.
 
         discover: {strategy: files, glob: "inbox/**/*.pdf", every: 5min}
 
     glob:    a relative pattern; `**` stands for any number of folders. Hidden files need a pattern with a dot.
     content: whether the text of the file goes into the item (UTF-8, at most 1 MiB).
+    since:   only files modified from this date or moment on (ISO 8601, UTC); until: only earlier ones.
 
-    The key is the path relative to jobs.d. The data has path, name, bytes, modified (UTC), sha256, content.
+    The key is the path relative to jobs.d. The data has path, name, bytes, modified (UTC), sha256, content. A file that
+    is no longer there is noted as vanished.
     Links that lead out of jobs.d, pipes and devices are left out with a warning. Raises Halt for a pattern that is
-    absolute or leads upwards.
+    absolute or leads upwards, and for a span that is none.
     """
+    span = span_of(since, until)
     root = look.folder.resolve()
     candidates = sorted(_candidates(look, root, glob), key=lambda found: (-found[1].st_mtime_ns, found[0]))
-    for relative, _ in candidates:
-        if not look.known(bounded(relative)):
+    for relative, status in candidates:
+        if span.holds(_modified(status)) and not look.known(bounded(relative)):
             found = _read(look, root, relative, content)
             if found is not None:
                 yield found
+    if span.open:
+        note_listed(look, (glob,), {"": [bounded(relative) for relative, _ in candidates]})
 
 
 def _candidates(look: Look, root: Path, glob: str) -> Iterator[tuple[str, os.stat_result]]:
@@ -92,10 +101,14 @@ def _read(look: Look, root: Path, relative: str, content: bool) -> Found | None:
         "path": relative,
         "name": PurePath(relative).name,
         "bytes": status.st_size,
-        "modified": datetime.fromtimestamp(status.st_mtime, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "modified": _modified(status),
         "sha256": digest,
     }
     return Found(bounded(relative), {**data, **_content(look, relative, text)} if content else data)
+
+
+def _modified(status: os.stat_result) -> str:
+    return datetime.fromtimestamp(status.st_mtime, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _content(look: Look, relative: str, raw: bytes) -> Json:

@@ -66,7 +66,8 @@ class AskedRun(StageRun):
         if box is Box.WAIT:
             if release(self.crew.spool, self.job.plan, self.stage.name, name, name.removesuffix(".json")):
                 return False
-            return self._leave(name, f"waits for {' and '.join(self.stage.needs)}")
+            awaited = (f"its children in {job}:{stage}" for job, stage in self.stage.awaits)
+            return self._leave(name, f"waits for {' and '.join([*self.stage.plain_needs, *awaited])}")
         return self._show(name, box, path)
 
     def _run(self, name: str) -> bool:

@@ -9,15 +9,19 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rivus import __version__
-from rivus.model.inputs import ended, input_of, made_from
+from rivus.model.inputs import ended, input_of, made_from, made_from_children, with_children
 from rivus.model.item import Ticket, digest
 from rivus.model.outcome import Halt, ItemFailed, Json, Outcome, Skip
 from rivus.model.plan import Plan
 from rivus.model.times import utc
 from rivus.net.fence import fenced
+from rivus.net.record import taped
+from rivus.spool import atomic
+from rivus.spool.children import results_of_children
 from rivus.spool.layout import Spool
 from rivus.spool.reader import Unreadable
 from rivus.spool.results import last_result
@@ -26,6 +30,7 @@ from rivus.work.context import ItemContext
 if TYPE_CHECKING:
     from rivus.config.schema import Expect, Job, Stage
     from rivus.versions.parts import Version
+    from rivus.work.emit import Emitted
 
 Call = Callable[[Json, ItemContext], Json]
 
@@ -36,7 +41,8 @@ class BadOutput(Exception):
 
 @dataclass(slots=True)
 class Result:
-    """How a try ended. error: None for a good one. cost: as the handler counted it, {} if it did not."""
+    """How a try ended. error: None for a good one. cost: as the handler counted it, {} if it did not. emitted: the
+    children, not published yet."""
 
     error: BaseException | None
     output: Json | None
@@ -46,6 +52,7 @@ class Result:
     cost: Json = field(default_factory=dict)
     files: list[Json] = field(default_factory=list)
     made_from: dict[str, str] = field(default_factory=dict)
+    emitted: Emitted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +63,33 @@ class Gathered:
     made_from: dict[str, str]
 
 
-def gather(spool: Spool, plan: Plan, stage: str, ticket: Ticket) -> Gathered:
-    """The input of a stage (`rivus.model.inputs`). A result that is being made anew counts as it was. Raises Skip, and
-    ItemFailed if a result is there that cannot be read."""
-    results = {}
+def gather(spool: Spool, plan: Plan, stage: str, ticket: Ticket, children: bool = True) -> Gathered:
+    """The input of a stage (`rivus.model.inputs`). A result that is being made anew counts as it was. children: with
+    what the stage awaits of them. Raises Skip, and ItemFailed if a result is there that cannot be read, or if the
+    children give too much."""
+    results, receipts = {}, {}
     for ancestor in plan.ancestors(stage):
         try:
             document = last_result(spool, plan.job, ancestor, ticket.name)
             if document is not None:
                 results[ancestor] = ended(document.get("output"), document.get("receipt"))
+                receipts[ancestor] = document.get("receipt")
         except (Unreadable, ValueError) as error:
             raise ItemFailed(f"the result of {ancestor} cannot be read: {error}") from None
     item = input_of(plan, stage, ticket.data, ticket.meta.get("entered"), results)
-    return Gathered(item, made_from(plan, stage, ticket.data, results))
+    made = made_from(plan, stage, ticket.data, results)
+    if not children or stage not in plan.children:
+        return Gathered(item, made)
+    try:
+        found = results_of_children(spool, plan, stage, receipts)
+    except (Unreadable, ValueError) as error:
+        raise ItemFailed(f"its children cannot be given: {error}") from None
+    return Gathered(with_children(item, found), made | made_from_children(found))
 
 
 def build_input(spool: Spool, plan: Plan, stage: str, ticket: Ticket) -> Json:
-    """The input alone, to be shown."""
-    return gather(spool, plan, stage, ticket).item
+    """The input alone and without children, to be shown."""
+    return gather(spool, plan, stage, ticket, children=False).item
 
 
 def caller(job: Job, stage: Stage) -> Call:
@@ -120,6 +136,7 @@ def _command_caller(job: Job, stage: Stage) -> Call:
         argv[0] = str((job.folder / argv[0]).resolve())
 
     def call(item: Json, ctx: ItemContext) -> Json:
+        children = ctx.emit_file
         env = {
             "RIVUS_JOB": job.name,
             "RIVUS_STAGE": stage.name,
@@ -128,10 +145,25 @@ def _command_caller(job: Job, stage: Stage) -> Call:
             "RIVUS_IDEMPOTENCY_KEY": ctx.idempotency_key,
             "RIVUS_WORKDIR": str(ctx.workdir),
             "RIVUS_JOBS": str(job.folder.resolve()),
+            "RIVUS_EMIT": str(children),
         }
-        return run_command(argv, item, timeout=ctx.timeout, cwd=ctx.workdir, env=env, hold_fds=ctx.slot_fds)
+        output = run_command(argv, item, timeout=ctx.timeout, cwd=ctx.workdir, env=env, hold_fds=ctx.slot_fds)
+        _take_emitted(ctx, children)
+        return output
 
     return call
+
+
+def _take_emitted(ctx: ItemContext, file: Path) -> None:
+    """Takes the children that a program has left in `file`. Raises BadOutput, and as `ctx.emit`."""
+    if ctx.emitted is None or not os.path.lexists(file):
+        return
+    try:
+        ctx.emitted.add_lines(file)
+    except ValueError as error:
+        raise BadOutput(str(error)) from None
+    finally:
+        atomic.remove(str(file))
 
 
 def run_once(call: Call, given: Gathered, ctx: ItemContext, expect: Expect) -> Result:
@@ -143,7 +175,7 @@ def run_once(call: Call, given: Gathered, ctx: ItemContext, expect: Expect) -> R
     files: list[Json] = []
     digested, process = digest(given.item), os.getpid()
     try:
-        with fenced(ctx.private_hosts):
+        with fenced(ctx.private_hosts), taped(ctx.tape):
             output = call(given.item, ctx)
         if os.getpid() != process:  # a handler that forks returns twice; the copy has no part in what follows
             os._exit(0)
@@ -155,7 +187,8 @@ def run_once(call: Call, given: Gathered, ctx: ItemContext, expect: Expect) -> R
         error, output = raised, None
     finally:
         ctx.close()
-    return Result(error, output, digested, started, time.time(), ctx.costs, files, given.made_from)
+    emitted = ctx.emitted if error is None else None
+    return Result(error, output, digested, started, time.time(), ctx.costs, files, given.made_from, emitted)
 
 
 def check_output(output: Any, expect: Expect) -> Json:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from rivus.model.item import Ticket, digest, stem
 from rivus.model.money import Spent, is_amount
-from rivus.model.outcome import Json
+from rivus.model.outcome import Halt, ItemFailed, Json
 from rivus.model.times import utc
+from rivus.net.record import Tape, taped
 from rivus.spool import atomic
 
 if TYPE_CHECKING:
@@ -25,25 +26,34 @@ if TYPE_CHECKING:
 
     import requests
 
+    from rivus.work.emit import Emitted
+
 
 class ItemContext:
     """One try of one item in one stage.
 
     files: the item's folder of large files (`Spool.files`), made when first needed. charge: told of each cost at once.
+    state: the folder of the stage (`Spool.state`), made when first needed.
+    emitted: takes the children.
     old: the digest of the receipt of an earlier result that has files there; these are set aside until the try ends.
+    tape: where the answers of the network are kept, or come from.
     """
 
     def __init__(
         self, *, files: str, job: str, stage: str, key: str, attempt: int, timeout: float, params: Json, folder: Path,
         private_hosts: tuple[str, ...], charge: Callable[[Spent], None], slot_fds: tuple[int, ...] = (),
-        old: str = "",
+        old: str = "", state: str = "", tape: Tape | None = None,
+        emitted: Emitted | None = None,
     ) -> None:  # fmt: skip
         self.key, self.attempt, self.timeout, self.params, self.folder = key, attempt, timeout, params, folder
         self.private_hosts, self.slot_fds = private_hosts, slot_fds
         self.idempotency_key = sha256(f"{job}\0{stage}\0{key}".encode()).hexdigest()
+        self.tape = tape
         self.costs: Json = {}
         self._charge = charge
         self._files, self._job, self._stage = Path(files), job, stage
+        self._state = state
+        self.emitted = emitted
         self._aside = self._files / f".{stage}.{old}" if old else None
         self._made = False
         self._http: requests.Session | None = None
@@ -54,7 +64,8 @@ class ItemContext:
         if self._http is None:
             from rivus.net.session import open_session
 
-            self._http = open_session(self.private_hosts, total=self.timeout)
+            with taped(self.tape):  # whichever thread of the handler asks first
+                self._http = open_session(self.private_hosts, total=self.timeout)
         return self._http
 
     @property
@@ -77,12 +88,21 @@ class ItemContext:
             self._made = True
         return folder
 
+    @property
+    def state(self) -> Path:
+        atomic.make_folder(self._state)
+        return Path(self._state)
+
     def path(self, file: str) -> Path:
-        """The file `file` of the item. Raises ValueError if that would be outside of the item's folder."""
+        """The file `file` of the item. Raises ValueError if that would be outside of the item's folder, ItemFailed if
+        the stage that wrote it has no files any more."""
         root = self._files.resolve()
         path = (root / file).resolve()
         if not path.is_relative_to(root) or path == root:
             raise ValueError(f"{file!r} is not a file of this item")
+        stage = path.relative_to(root).parts[0]
+        if not (root / stage).exists():
+            raise ItemFailed(f"{file!r} is not kept any more (`keep: files`); rivus-move retry --stage {stage} first")
         return path
 
     def name(self, path: Path) -> str:
@@ -92,6 +112,18 @@ class ItemContext:
         from rivus.secrets import get
 
         return get(name)
+
+    def emit(self, key: str, data: Json, *, job: str | None = None) -> None:
+        if self.emitted is None:
+            raise Halt("nothing can be emitted here")
+        self.emitted.add(key, data, job)
+
+    @property
+    def emit_file(self) -> Path:
+        """Where a program may write children; not there yet."""
+        path = self.workdir.parent / f".{self._stage}.emit"
+        atomic.remove(str(path))
+        return path
 
     def cost(
         self, *, usd: float | None = None, calls: int = 1, tokens: int = 0, model: str | None = None,

@@ -52,6 +52,7 @@ class Crew:
 
     emit: called for every item that ended, one call at a time. linger: seconds to wait in the process for items
     that are not due yet. most: how many items may be started. until: the time.monotonic() from which none is.
+    record: keep what the network says (`rivus.work.recording`).
     """
 
     spool: Spool
@@ -61,6 +62,7 @@ class Crew:
     linger: float = 30.0
     most: int | None = None
     until: float = inf
+    record: bool = False
     started: int = 0
     hung: bool = False
     stopping: bool = False
@@ -159,6 +161,13 @@ class Crew:
         """The thread is through with the item."""
         with self.turn:
             self.active.remove(active)
+
+    def nudge(self, job: str) -> None:
+        """Something of `job` may have become ready by what another stage did: its stages here look again."""
+        with self.turn:
+            for run in self.runs:
+                if run.job.name == job and not self.stopping:
+                    run.nudge()
 
     def news(self) -> None:
         """Something has moved: whoever waits looks again."""

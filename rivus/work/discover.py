@@ -10,72 +10,32 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rivus.errors import BadConfig, RivusError, TryAgain, Unavailable
 from rivus.limits import Limits, Postponed
 from rivus.model.context import Found, Source
 from rivus.model.decide import BLOCKED_FOR, describe
-from rivus.model.item import Ticket, check_key, file_name
+from rivus.model.item import Ticket, check_key
 from rivus.model.outcome import Halt, Json, Outcome, RetryLater, SourceBlocked
 from rivus.model.states import Box
 from rivus.model.times import utc
 from rivus.spool.hands import change
+from rivus.spool.journal import record
 from rivus.spool.layout import Spool, names
 from rivus.spool.owners import Owner
 from rivus.spool.pause import paused
 from rivus.spool.publish import publish
-from rivus.spool.reader import Unreadable, dump, read_document
+from rivus.spool.reader import Unreadable, dump
 from rivus.spool.rejected import reject_found
-from rivus.talk import about, logger, say
+from rivus.talk import about, say
+from rivus.work.look import JobLook
 
 if TYPE_CHECKING:
-    from logging import Logger
-
-    import requests
-
     from rivus.config.schema import Discover, Job
 
 BATCH = 64
 PATIENCE = 30.0
-
-
-class JobLook:
-    """What a source gets: the Look protocol of `rivus.model.context`."""
-
-    def __init__(self, spool: Spool, job: Job) -> None:
-        self.folder: Path = job.folder
-        self.private_hosts = tuple(job.allow_private_hosts)
-        self._spool, self._job = spool, job.name
-        self._http: requests.Session | None = None
-        self.log: Logger = logger(f"{job.name}:discover")
-        self.cursor: Json = self._read_cursor()
-
-    def _read_cursor(self) -> Json:
-        try:
-            return read_document(self._spool.cursor(self._job))
-        except FileNotFoundError:
-            return {}
-        except Unreadable as error:
-            say(f"{self._spool.cursor(self._job)}: {error}; starting without it")
-            return {}
-
-    @property
-    def http(self) -> requests.Session:
-        if self._http is None:
-            from rivus.net.session import open_session
-
-            self._http = open_session(self.private_hosts)
-        return self._http
-
-    def known(self, key: str) -> bool:
-        return self._spool.known(self._job, file_name(key))
-
-    def secret(self, name: str) -> str:
-        from rivus.secrets import get
-
-        return get(name)
 
 
 @dataclass
@@ -83,7 +43,9 @@ class Discovery:
     """One look of one job at its source.
 
     emit: gets each new item once it is durable. most: how many new items at the most; a look that is cut short does
-    not move the cursor. dry: publish nothing, emit what would be new.
+    not move the cursor. dry: publish nothing, emit what would be new. window: since and until, for a source that can be
+    asked for a span of time; such a look begins without a cursor, leaves the job's own alone and is no sign of what is
+    usual. Afterwards, seen: how many things the source showed; whole: whether it was heard to its end.
     """
 
     spool: Spool
@@ -94,7 +56,9 @@ class Discovery:
     most: int | None = None
     dry: bool = False
     stop: Callable[[], bool] = lambda: False
+    window: tuple[str, str] | None = None
     seen: int = 0
+    whole: bool = False
 
     def run(self) -> int:
         """Gives the number of new items. Raises TryAgain, Unavailable, BadConfig for what the source says."""
@@ -137,10 +101,11 @@ class Discovery:
         from rivus.plugins import bind, find
 
         source = find("source", discover.strategy, self.job.folder)
-        given, problems = bind(source, discover.params, "source")
+        span = dict(zip(("since", "until"), self.window or (), strict=False))
+        given, problems = bind(source, {**discover.params, **span}, "source")
         if problems:
             raise BadConfig("; ".join(f"{dotted(('discover', *path))}: {message}" for path, message in problems))
-        look = JobLook(self.spool, self.job)
+        look = JobLook(self.spool, self.job, {} if self.window else None)
         before = dump(look.cursor)
         count, more = 0, True
         tickets = self._tickets(source, look, given, discover)
@@ -150,9 +115,18 @@ class Discovery:
             if error:
                 raise self._translate(error, discover) from error
         moved = dump(look.cursor) != before
-        if not more and not self.dry and not self.stop():
+        self.whole = not more and not self.stop()
+        if self.whole and not self.dry and not self.window:
+            self._note(look.gone)
             self._remember(look.cursor, moved, count)
         return count
+
+    def _note(self, gone: list[str]) -> None:
+        """Tells the journal what the source no longer has: before the cursor is written, or it might never be told."""
+        for key in gone:
+            record(self.spool, "vanished", self.job.name, "discover", key)
+        if gone:
+            say(f"{self.job.name}: {len(gone):,} items are no longer at the source: {', '.join(gone[:3])[:200]} …", 1)
 
     def _remember(self, cursor: Json, moved: bool, new: int) -> None:
         """Writes the cursor, and a line about this look unless the source said that nothing has changed."""
@@ -184,9 +158,11 @@ class Discovery:
 
     def _ticket(self, one: Found, discover: Discover) -> Ticket | None:
         try:
-            meta: Json = {"discovered": utc(time.time()), "strategy": discover.strategy}
-            if not isinstance(one.data, dict):
-                raise ValueError("its data is not an object")
+            if not isinstance(one.data, dict) or not isinstance(one.meta, dict):
+                raise ValueError("its data or meta is not an object")
+            meta: Json = {**one.meta, "discovered": utc(time.time()), "strategy": discover.strategy}
+            if self.window:
+                meta["backfill"] = "/".join(self.window)
             ticket = Ticket(self.job.name, check_key(one.key), one.data, meta)
             dump(ticket.to_json())
         except ValueError as error:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from rivus.limits import Permit, Postponed
+from rivus.model.children import parent_of
 from rivus.model.decide import DONE, FOREVER, SKIPPED, Decision
 from rivus.model.outcome import Halt, ItemFailed, Json, Outcome, Skip
 from rivus.model.times import utc
+from rivus.net.record import Recorder
 from rivus.spool import streak
 from rivus.spool.backfill import follow_plan
 from rivus.spool.desk import Claim, Desk, Young
@@ -24,7 +27,9 @@ from rivus.work import attempt as attempts
 from rivus.work.budget import Till
 from rivus.work.context import ItemContext, with_files
 from rivus.work.crew import Active, Crew
+from rivus.work.emit import Emitted, Plans
 from rivus.work.failing import reopened, settle
+from rivus.work.recording import keep_record
 from rivus.work.supply import Supply
 
 if TYPE_CHECKING:
@@ -36,13 +41,14 @@ GRACE = 1.0
 
 class StageRun:
     """One stage of one job in a crew, working on what is in `ready`. Its directories are made, and what dead workers
-    left in it is recovered, before it begins."""
+    left in it is recovered, before it begins. others: names of tickets that are not its business."""
 
-    def __init__(self, crew: Crew, job: Job, stage: Stage) -> None:
-        self.crew, self.job, self.stage = crew, job, stage
-        self.desk = Desk(crew.spool, job.plan, stage.name, crew.owner)
+    def __init__(self, crew: Crew, job: Job, stage: Stage, others: Container[str] = ()) -> None:
+        self.crew, self.job, self.stage, self.others = crew, job, stage, others
+        self.desk = Desk(crew.spool, job.plan, stage.name, crew.owner, crew.nudge)
+        self._plans = Plans(job.plan, job.folder)
         self.till = Till(crew.spool, job, stage.name)
-        self.workers = 0
+        self.workers, self.nudged = 0, False
         self.supply = Supply(self)
         self._next = threading.Lock()
         self._calling = threading.Lock()
@@ -65,7 +71,7 @@ class StageRun:
     def add_worker(self) -> None:
         thread = threading.Thread(target=self._work, name=self.label, daemon=True)
         with self.crew.turn:
-            self.workers += 1
+            self.workers, self.nudged = self.workers + 1, False
         thread.start()
 
     def _work(self) -> None:
@@ -79,7 +85,16 @@ class StageRun:
         finally:
             with self.crew.turn:
                 self.workers -= 1
+                if self.nudged and not self.workers and not self.crew.stopping:
+                    self.add_worker()
                 self.crew.turn.notify_all()
+
+    def nudge(self) -> None:
+        """There may be something in `ready` that came from another stage or job of this crew: the stage looks again,
+        even if it had ended. Call it with the crew's turn held."""
+        self.nudged = True
+        if not self.workers:
+            self.add_worker()
 
     def _take(self) -> str | None:
         with self._next:
@@ -157,11 +172,16 @@ class StageRun:
             key=ticket.key, attempt=ticket.tries() + 1, timeout=self.stage.timeout, params=self.stage.with_,
             folder=self.job.folder, private_hosts=tuple(self.job.allow_private_hosts), slot_fds=permit.fds,
             charge=self.till.charge, old=with_files(ticket),
+            state=self.crew.spool.state(self.job.name, self.stage.name), tape=Recorder() if self.crew.record else None,
+            emitted=Emitted(ticket, self.stage.name, self._plans),
         )  # fmt: skip
         active.cost = ctx.costs
         try:
             result = self._call_handler(self._gather(claim), ctx)
-            good = self.crew.book(active) and self._settle(claim, result)
+            booked = self.crew.book(active)
+            if booked and isinstance(ctx.tape, Recorder):
+                keep_record(self.crew, claim.ticket, self.stage.name, ctx.tape, result)
+            good = booked and self._settle(claim, result)
             ctx.keep(new=good)
             if good and result.error is None and permit.succeeded():
                 reopened(self)
@@ -171,9 +191,9 @@ class StageRun:
         finally:
             self.crew.close(active)
 
-    def _gather(self, claim: Claim) -> attempts.Gathered | Outcome:
+    def _gather(self, claim: Claim, children: bool = True) -> attempts.Gathered | Outcome:
         try:
-            return attempts.gather(self.crew.spool, self.job.plan, self.stage.name, claim.ticket)
+            return attempts.gather(self.crew.spool, self.job.plan, self.stage.name, claim.ticket, children)
         except Outcome as outcome:
             return outcome
 
@@ -204,6 +224,8 @@ class StageRun:
                 return True
             except ValueError as refused:
                 error = attempts.BadOutput(str(refused))
+            except Outcome as outcome:  # its children cannot be published
+                error = outcome
         try:
             settle(self, claim, result, error)
         except ValueError as refused:  # what is known of the failure cannot be written down
@@ -214,13 +236,27 @@ class StageRun:
         tries = claim.ticket.tries() + 1
         decision = SKIPPED if result.error else DONE
         receipt = attempts.receipt_of(result, self.stage, self.version, self.crew.owner.name, tries)
-        if not self.desk.finish(claim, result.output, receipt, self.entry(decision, tries, result)):
+        entry = self.entry(decision, tries, result)
+        if result.emitted:
+            receipt |= self._publish_children(claim, result, receipt, entry)
+        if not self.desk.finish(claim, result.output, receipt, entry):
             say(f"{self.label} {claim.ticket.key}: was taken away while it ran; the result is void")
             return
         self.crew.done += 1
         say(f"{self.label} {claim.ticket.key}: {decision.outcome} in {result.ended - result.started:.1f} s", 1)
         streak.succeeded(self.crew.spool, self.job.name, self.stage.name)
         self.print(claim, decision.outcome, result.output)
+
+    def _publish_children(self, claim: Claim, result: attempts.Result, receipt: Json, entry: Json) -> Json:
+        """Publishes what a good try has emitted, unless its result cannot be written down. Gives what its receipt says
+        of them. Raises ValueError, and as `Emitted.publish`."""
+        emitted = result.emitted
+        if emitted is None or not self.desk.check(claim, result.output, receipt | emitted.receipt(), entry):
+            return {}
+        told = emitted.publish(self.crew.spool, self.crew.owner)
+        for job in {job for job, _ in list(emitted.tickets)}:
+            self.crew.nudge(job)
+        return told
 
     def time_out(self, active: Active) -> None:
         """Records an item whose handler does not come back."""
@@ -238,10 +274,11 @@ class StageRun:
 
     def print(self, claim: Claim, state: str, output: Json | None = None, **more: str) -> None:
         """Hands on the line of an item that ended: its data, the outputs so far, and this one."""
-        given = self._gather(claim)
+        given = self._gather(claim, children=False)
         data = {**(claim.ticket.data if isinstance(given, Outcome) else given.item), **(output or {})}
         line = {"job": self.job.name, "key": claim.ticket.key, "stage": self.stage.name, "state": state}
-        self.show({**line, "data": data, **more})
+        parent = parent_of(claim.ticket.meta)
+        self.show({**line, **({"parent": parent.to_json()} if parent else {}), "data": data, **more})
 
     def show(self, line: Json) -> None:
         """Hands one line to whoever reads the crew's output."""

@@ -65,7 +65,7 @@ class Supply:
             yield from sorted(chunk, key=self._age) if len(chunk) > 1 else chunk
 
     def _free(self, name: str) -> bool:
-        return name not in self._given and self._young.get(name, 0) <= time.time()
+        return name not in self._given and name not in self.run.others and self._young.get(name, 0) <= time.time()
 
     def _age(self, name: str) -> tuple[float, str]:
         try:

@@ -18,7 +18,7 @@ from rivus.spool.backfill import follow_plan
 from rivus.spool.layout import Spool, names
 from rivus.spool.owners import Owner
 from rivus.spool.pause import paused
-from rivus.spool.publish import complete
+from rivus.spool.publish import complete, settle_left
 from rivus.spool.reader import Unreadable
 from rivus.spool.recover import INTERRUPTIONS, bury, recover, release_all, wake, wake_parked
 from rivus.spool.rejected import reject
@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 
 
 def sweep(spool: Spool, jobs: Mapping[str, Job], me: Owner) -> dict[str, int]:
-    """Recovers the claims of dead owners, wakes what is due or waits for a rest that is over, completes what was half
-    published, adds the tickets of new stages, releases what has its needs done, and buries dead owners. jobs: those
-    whose configuration is sound. Gives a count of each."""
+    """Settles what was half archived, recovers the claims of dead owners, wakes what is due or waits for a rest that
+    is over, completes what was half published, adds the tickets of new stages, releases what has its needs done, and
+    buries dead owners. jobs: those whose configuration is sound. Gives a count of each."""
     counts = {"recovered": 0, "woken": 0, "completed": 0, "added": 0, "released": 0, "buried": 0}
     for name in spool.jobs():
         job = jobs.get(name)
+        settle_left(spool, name)
         for stage in spool.stages(name):
             known = job is not None and stage in job.stages
             plan = job.plan if job and known else None

@@ -134,3 +134,38 @@ def test_recorded_feeds_come_through_the_wire(look: FakeLook, world: Any) -> Non
         look.cursor = {}
         assert len(look.take(feed(look, url=f"{world.url}/files/feeds/{name}"))) == count
         assert look.take(feed(look, url=f"{world.url}/files/feeds/{name}")) == []
+
+
+DATED = (
+    "<rss version='2.0'><channel>"
+    + "".join(
+        f"<item><guid>{day}</guid><title>t</title><pubDate>{day:02} Jan 2024 12:00:00 GMT</pubDate></item>"
+        for day in (9, 5, 3, 1)
+    )
+    + "<item><guid>undated</guid><title>t</title></item></channel></rss>"
+)
+
+
+def test_a_span_takes_the_entries_published_in_it_and_none_without_a_date(look: FakeLook, site: Site) -> None:
+    url = site.put("/feed", DATED)
+
+    def keys(**more: Any) -> list[str]:
+        return [found.key for found in feed(look, url=url, **more)]
+
+    assert keys(since="2024-01-03", until="2024-01-09T12:00:00Z") == ["5", "3"]
+    assert keys(until="2024-01-04", max_items=1) == ["3"], "those outside do not count"
+    assert keys() == ["9", "5", "3", "1", "undated"]
+
+
+def test_what_was_remembered_for_one_span_does_not_hide_what_another_takes(look: FakeLook, site: Site) -> None:
+    url = site.put("/feed", DATED, ETag='"1"')
+    late, early = "2024-01-05", "2024-01-01"
+    for since, asked in ((late, None), (late, '"1"'), (early, None), (None, None), (None, '"1"')):
+        list(feed(look, url=url, since=since))
+        assert site.headers[-1].get("If-None-Match") == asked
+
+
+def test_a_span_that_is_none_halts_before_anything_is_asked(look: FakeLook, site: Site) -> None:
+    with pytest.raises(Halt, match="since"):
+        list(feed(look, url=f"{site.url}/feed", since="90d"))
+    assert site.asked == []

@@ -78,3 +78,12 @@ def test_odd_names_are_kept_and_impossible_ones_left_out(look: FakeLook, caplog:
         Path(os.fsdecode(os.fsencode(look.folder) + b"/" + name)).write_bytes(b"x")
     assert [f.key for f in files(look, glob="*")] == ["two  spaces"]
     assert len(caplog.records) == 2
+
+
+def test_a_span_takes_the_files_changed_in_it(look: FakeLook) -> None:
+    for name, when in (("a", 1_700_000_000), ("b", 1_700_000_060), ("c", 1_700_000_120)):
+        write(look.folder / name, name, when)
+    found = files(look, glob="*", since="2023-11-14T22:13:20Z", until="2023-11-14T22:15:20Z")
+    assert [one.key for one in found] == ["b", "a"]
+    with pytest.raises(Halt, match="until"):
+        list(files(look, glob="*", since="2024-01-01", until="2023-01-01"))
