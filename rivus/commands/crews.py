@@ -48,13 +48,14 @@ class Progress:
 def work(
     spool: Spool, owner: Owner, jobs: Iterable[Job], linger: float, most: int | None,
     man: Callable[[Crew], None], before: Callable[[Crew], None] = lambda crew: None, again: bool = True,
-    seconds: float = inf,
+    seconds: float = inf, after: Callable[[Printer], None] | None = None,
 ) -> int:  # fmt: skip
     """Makes a crew, lets `man` give it stages, drains it, and gives the exit code.
 
     before: what happens once signals stop the crew and before it drains. again: begin the command anew, in this
     process, when a handler hung; without it that ends in TryAgain. seconds: after so many no more is claimed, and a
-    handler that hung ends the command sooner.
+    handler that hung ends the command sooner. after: prints what there is to say when all has run, in place of the line
+    of each item that ended.
     """
     from rivus.limits import Limits
     from rivus.work.crew import Crew
@@ -67,7 +68,8 @@ def work(
     progress = Progress(quiet=printer.terminal)
 
     def emit(line: dict[str, Any]) -> None:
-        printer(line)
+        if after is None:
+            printer(line)
         progress.add(line)
 
     crew.emit = emit
@@ -83,6 +85,8 @@ def work(
         progress.end()
     if interrupted():
         return 130
+    if after is not None:
+        after(printer)
     if seconds < inf:
         return 0  # whoever sets a time starts the next one, which may not last longer than this one
     if crew.hung and again and most is None:

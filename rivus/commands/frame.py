@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +57,16 @@ class House:
 
             become_owner(self.spool_folder)
         return open_spool(str(self.spool_folder), test=self.test, allow_network=self.allow_network, look=look)
+
+    def options(self) -> str:
+        """The options with which a further command works on the same folders, as a person types them."""
+        import shlex
+
+        from rivus.config.folders import jobs_folder, spool_folder
+
+        spool = ["--spool", str(self.spool_folder)] if self.spool_folder != spool_folder(None) else []
+        jobs = ["--jobs", str(self.jobs_folder)] if self.jobs_folder != jobs_folder(None) else []
+        return shlex.join([*jobs, *spool, *["--test"] * self.test, *["--allow-network-fs"] * self.allow_network])
 
     def job(self, name: str) -> Job:
         """One job, read alone. Raises BadConfig."""
@@ -181,10 +191,14 @@ class Printer:
     def __call__(self, line: dict[str, Any]) -> None:
         import json
 
+        self.text([json.dumps(line, ensure_ascii=False)])
+
+    def text(self, lines: Iterable[str]) -> None:
+        """Writes lines that are no JSON."""
         if self._out is None:
             return
         try:
-            self._out.write(talk.scrubbed(json.dumps(line, ensure_ascii=False)) + "\n")
+            self._out.writelines(talk.scrubbed(line) + "\n" for line in lines)
             self._out.flush()
         except BrokenPipeError:
             self._out = None

@@ -34,12 +34,13 @@ BROKEN_FOR = 300.0
 @click.option("--limit", "most", type=click.IntRange(1), metavar="N", help="Start at most N items.")
 @click.option("--for", "seconds", type=DURATION, default=inf, metavar="TIME", help="Start nothing after TIME.")
 @click.option("--linger", type=DURATION, default="30s", metavar="TIME", help="Wait for items due within TIME (30s).")
+@click.option("--record", is_flag=True, help="Keep what the network says, for rivus-replay --offline.")
 @click.option("--dry-run", is_flag=True, help="Print what would run; run nothing.")
 @version
 @house
 def command(
     house: House, stage: str, addresses: tuple[str, ...], no_stdin: bool, most: int | None, seconds: float,
-    linger: float, dry_run: bool,
+    linger: float, record: bool, dry_run: bool,
 ) -> int:  # fmt: skip
     """Runs STAGE on what is ready in every job that has it (or only in JOB), or on exactly the items on standard
     input (JSON Lines) or in the arguments, until nothing is left. Prints each item that ends."""
@@ -54,15 +55,22 @@ def command(
         return _preview(spool, jobs, name, asked, most)
     if house.broken and colon:
         return _shelve(spool, job, name) or house.broken
-    if asked is None and not any(may_run(spool, one, name, linger) for one in jobs):
+    if asked is None and not any(_may_run(spool, one, name, linger) for one in jobs.values()):
         return house.broken
-    code = _work(spool, jobs, name, linger, most, seconds, asked, lines)
+    code = _work(spool, jobs, name, linger, most, seconds, asked, lines, record)
     return code or house.broken or (65 if lines and lines.bad else 0)
+
+
+def _may_run(spool: Spool, job: Job, stage: str, within: float) -> bool:
+    """Whether there is anything to do within so many seconds, or may be once the tickets follow a changed plan."""
+    from rivus.spool.planned import is_behind
+
+    return may_run(spool, job.name, stage, within) or is_behind(spool, job.plan)
 
 
 def _work(
     spool: Spool, jobs: dict[str, Job], stage: str, linger: float, most: int | None, seconds: float,
-    asked: Iterator[Asked] | None, lines: Lines | None,
+    asked: Iterator[Asked] | None, lines: Lines | None, record: bool,
 ) -> int:  # fmt: skip
     from rivus.commands.asking import Route
     from rivus.commands.crews import work
@@ -71,6 +79,7 @@ def _work(
     from rivus.work.run import StageRun
 
     def man(crew: Crew) -> None:
+        crew.record = record
         route = Route(crew, jobs, asked, lines) if asked is not None else None
         for one in jobs.values():
             if route:
