@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,7 +39,7 @@ def command(house: House, addresses: tuple[str, ...], everything: bool, stage: s
     asked = asked_for(addresses, lines)
     if everything == (asked is not None):
         raise click.UsageError("name items as JOB/KEY, or give JSON Lines on standard input, or --all")
-    look, options, unknown = _look(house), _options(house), 0
+    look, options, unknown = _look(house), house.options(), 0
     for group in why_all(look, stage) if everything else ():
         head = f"{group.count:6}  {group.job}{':' * bool(group.first.stage)}{group.first.stage}  {group.line(look.now)}"
         text = [head, f"        now: {with_options(group.override, options)}", f"        {' '.join(group.items)}"]
@@ -61,15 +60,6 @@ def _look(house: House) -> Evidence:
 
     spool, jobs = house.spool(look=True), house.jobs()
     return Evidence(spool, jobs, Limits(Path(spool.limits), jobs.limits), time.time())
-
-
-def _options(house: House) -> str:
-    """What an override needs to work on the same folders."""
-    from rivus.config.folders import jobs_folder, spool_folder
-
-    spool = ["--spool", str(house.spool_folder)] if house.spool_folder != spool_folder(None) else []
-    jobs = ["--jobs", str(house.jobs_folder)] if house.jobs_folder != jobs_folder(None) else []
-    return shlex.join([*jobs, *spool, *["--test"] * house.test, *["--allow-network-fs"] * house.allow_network])
 
 
 def main() -> None:

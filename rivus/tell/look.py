@@ -11,9 +11,11 @@ from rivus.model.item import Ticket, file_name, is_ticket, ticket_of
 from rivus.model.outcome import Json
 from rivus.model.states import BOXES, Box
 from rivus.model.times import utc
+from rivus.spool.known import count as count_archived
 from rivus.spool.layout import Spool, names
 from rivus.spool.pause import paused
 from rivus.spool.reader import Unreadable, read_document
+from rivus.tell.family import children_of
 from rivus.tell.history import history
 
 if TYPE_CHECKING:
@@ -49,10 +51,12 @@ def stages_of(spool: Spool, name: str, job: Job | None) -> list[str]:
 
 
 def overview(spool: Spool, name: str, job: Job | None) -> Json:
-    """One job: title, its pause if there is one, the counts of its stages."""
+    """One job: title, its pause if there is one, how many items are archived if any, the counts of its stages."""
     whole: Json = {"job": name, "title": job.title if job else name}
     if pause := paused(spool, name):
         whole["paused"] = pause
+    if os.path.lexists(spool.archive(name)):
+        whole["archived"] = count_archived(spool.archive(name))
     whole["stages"] = counts(spool, name, stages_of(spool, name, job))
     return whole
 
@@ -121,12 +125,29 @@ def item(spool: Spool, name: str, stages: list[str], key: str) -> Json | None:
     whole: Json = {"job": name, "key": key, "data": birth.data if birth else {}, "meta": birth.meta if birth else {}}
     places = {stage: spool.where(name, stage, file) for stage in stages}
     if birth is None and not any(places.values()):
-        return None
+        return _archived(spool, name, key)
     whole["stages"] = {stage: _stage(place, name) for stage, place in places.items() if place}
+    if children := children_of(whole["stages"]):
+        whole["children"] = children
     folder = spool.files(name, file)
     whole["files"] = sorted(f"{where}/{one}" for where, _, here in os.walk(folder) for one in here)
     whole["history"] = history(spool, name, key)
     return whole
+
+
+def _archived(spool: Spool, name: str, key: str) -> Json | None:
+    """As `item`, from the archive; `archived`: when the item ended."""
+    from rivus.spool.archive import archived_item
+
+    line = archived_item(spool, name, file_name(key))
+    if line is None:
+        return None
+    parts = {stage: _parts(ticket_of(ticket, name)) for stage, ticket in line["stages"].items()}
+    return {
+        "job": name, "key": key, "data": line["birth"]["data"], "meta": line["birth"]["meta"],
+        "archived": line["ended"], "stages": {stage: {"state": "archived", **part} for stage, part in parts.items()},
+        "files": [], "history": history(spool, name, key),
+    }  # fmt: skip
 
 
 def _ticket(path: str, job: str) -> Ticket | None:
@@ -143,6 +164,10 @@ def _stage(place: tuple[Box, str], job: str) -> Json:
     if box is Box.LATER:
         whole["due"] = utc(os.lstat(path).st_mtime)
     if ticket := _ticket(path, job):
-        parts = {"output": ticket.output, "receipt": ticket.receipt, "error": ticket.error, "attempts": ticket.attempts}
-        whole |= {name: part for name, part in parts.items() if part}
+        whole |= _parts(ticket)
     return whole
+
+
+def _parts(ticket: Ticket) -> Json:
+    parts = {"output": ticket.output, "receipt": ticket.receipt, "error": ticket.error, "attempts": ticket.attempts}
+    return {name: part for name, part in parts.items() if part}

@@ -26,7 +26,9 @@ from rivus.spool.hands import birth
 from rivus.spool.layout import Spool
 from rivus.spool.reader import Unreadable, read_document
 from rivus.spool.recover import YOUNG
+from rivus.tell.absent import absent
 from rivus.tell.evidence import Evidence, class_of, document_of, explains, last_attempt, part, reason_of
+from rivus.tell.family import waits_for_children
 from rivus.tell.gates import SAME_TIME, closed, next_budget, no_token, parked, probed, whole_job
 from rivus.tell.look import entries, stages_of
 
@@ -83,7 +85,7 @@ class _Item:
         self.evidence, self.spool, self.now = evidence, evidence.spool, evidence.now
         self.job, self.name, self.key = job, name, key
         self.sound: Job | None = evidence.jobs.jobs.get(job)
-        self.known = self.spool.known(job, name)
+        self.known = self.spool.born(job, name)
         self.told: set[str] = set()
 
     @property
@@ -133,7 +135,7 @@ class _Item:
         for _ in range(3):
             found = self.spool.where(self.job, stage, self.name)
             if found is None:
-                return [self._missing(stage)]
+                return [self._put_aside(stage) or absent(self.spool, self.name, self.job, stage, self.sound)]
             if self.sound and stage not in self.sound.stages:
                 return [self._no_stage(stage, *found)]
             try:
@@ -148,9 +150,9 @@ class _Item:
             causes = tuple(cause for need in lacking for cause in self.stage(need))
             yield Reason(stage, Kind.NEEDS, f"waits for {' and '.join(lacking)}", causes=causes)
         elif self.sound:
-            yield Reason(
-                stage, Kind.OVERDUE, "has all it needs, and nobody has released it yet", override="rivus-sweep"
-            )
+            what = "has all it needs, and nobody has released it yet"
+            overdue = Reason(stage, Kind.OVERDUE, what, override="rivus-sweep")
+            yield waits_for_children(self.spool, self.sound, stage, self.name) or overdue
         else:
             yield Reason(stage, Kind.NEEDS, "waits for other stages")
 
@@ -215,9 +217,8 @@ class _Item:
         owner, since = os.path.basename(os.path.dirname(path)), os.lstat(path).st_ctime
         worker = self.evidence.worker(owner)
         if worker is None:
-            yield Reason(
-                stage, Kind.DEAD, "its worker died", f"{owner}, which took it at {utc(since)}", override="rivus-sweep"
-            )
+            which = f"{owner}, which took it at {utc(since)}"
+            yield Reason(stage, Kind.DEAD, "its worker died", which, override="rivus-sweep")
             return
         most = self.sound.stages[stage].timeout if self.sound else None
         until = None if most is None else since + most
@@ -253,18 +254,6 @@ class _Item:
         what = f"the job {self.job} has no stage {stage} any more"
         return Reason(stage, Kind.NO_STAGE, what, f"its file is {path}", override=f"add the stage {stage} to {file}")
 
-    def _missing(self, stage: str) -> Reason:
-        """For a stage in which there is no ticket of the item."""
-        if reason := self._put_aside(stage):
-            return reason
-        if not self.known:
-            what = "is not published there yet; the sweep, or the worker that claims the item, completes it"
-            return Reason(stage, Kind.MISSING, what, override="rivus-sweep")
-        target = self.spool.box(self.job, stage, Box.WAIT if self._needs(stage) else Box.READY)
-        link = shlex.join(["ln", f"{self.spool.births(self.job)}/{self.name}", f"{target}/{self.name}"])
-        what, said = "has no file in this stage", "the stage is newer than the item, or the file was removed"
-        return Reason(stage, Kind.MISSING, what, why=said, override=link)
-
     def _put_aside(self, stage: str) -> Reason | None:
         """For what was rejected on its way into a stage, or is still hidden because it is being written."""
         ready = self.spool.box(self.job, stage, Box.READY)
@@ -277,7 +266,9 @@ class _Item:
         return None
 
     def _nowhere(self, stages: list[str]) -> Reason:
-        """For what is in no stage and was never published."""
+        """For what is in no stage and has no birth record."""
+        if self.spool.archived(self.job, self.name):
+            return Reason("", Kind.DONE, "archived; nothing to do", override=f"rivus-prune --restore {self.address}")
         for stage in stages:
             if reason := self._put_aside(stage):
                 return reason

@@ -138,3 +138,49 @@ def test_a_paused_job_rests_and_the_others_run(demo: House) -> None:
 def test_nothing_to_run_and_nothing_there_is_fine(house: House) -> None:
     done = house.run("rivus-run")
     assert (done.out, done.err) == ("", "")
+
+
+def compared(out: str) -> list[tuple[str, str, str, bool]]:
+    lines = [json.loads(line) for line in out.splitlines()]
+    return sorted((line["key"], line["stage"], line["state"], line["same"]) for line in lines)
+
+
+def test_productions_items_run_again_in_a_test_and_are_compared(demo: House) -> None:
+    demo.run("rivus-run")
+    inject(demo, {"id": "other"}, test=True)
+    put(demo, "found only by looking")
+    production = tree(demo.root / "spool", "_")
+    (demo.root / "jobs.d/own.py").write_text(OWN.replace(".upper()", ".title()"))
+    done = demo.run("rivus-run", "demo", "--test", "--from-prod", "5")
+    assert compared(done.out) == [
+        ("in/a", "again", "done", False), ("in/a", "read", "done", False),
+        ("in/b", "again", "done", False), ("in/b", "read", "done", False),
+    ]  # fmt: skip
+    assert done.lines[0]["changed"] == ["text"]
+    assert "demo: 2 items cloned; production has no more that are done or have failed\n" in done.err
+    assert "demo:read: 2 different (in/" in done.err
+    assert demo.box("_test/demo", "read", "ready") == ["other.json"], "what else is in the test spool is not touched"
+    assert tree(demo.root / "spool", "_") == production
+
+
+def test_a_test_may_begin_at_a_stage_with_productions_results_before_it(demo: House) -> None:
+    demo.run("rivus-run")
+    demo.job("demo", FILES + "stages: {read: {handler: own.none}, again: {handler: own.upper}}")
+    done = demo.run("rivus-run", "demo", "--test", "--from-prod", "1", "--from-stage", "again")
+    assert [(stage, same) for _, stage, _, same in compared(done.out)] == [("again", True)]
+    assert done.err == "demo:again: 1 same\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--from-prod", "1"], "--from-prod goes with --test"),
+        (["--test", "--from-stage", "read"], "--from-stage goes with --from-prod"),
+        (["--test", "--from-prod", "1", "--from-stage", "none"], "demo has no stage 'none'"),
+        (["--test", "--from-prod", "1", "--limit", "1"], "--limit is for discovery"),
+    ],
+)
+def test_options_of_a_test_that_make_no_sense_are_said(demo: House, options: list[str], words: str) -> None:
+    done = demo.run("rivus-run", "demo", *options, code=2)
+    assert words in done.err and done.out == ""
+    assert not (demo.root / "spool/demo").exists()

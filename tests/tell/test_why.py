@@ -273,6 +273,15 @@ def test_a_ticket_that_is_gone_can_be_put_back(chain: House) -> None:
     assert kinds(reasons(chain)) == ["done"]
 
 
+def test_a_stage_that_is_newer_than_the_item_is_for_the_sweep(chain: House) -> None:
+    inject(chain, {"id": "a"})
+    chain.job("demo", CHAIN + "  more: {handler: steps.fetch, needs: []}\n")
+    [found] = [reason for reason in reasons(chain) if reason.stage == "more"]
+    assert (found.kind, found.override) == ("missing", "rivus-sweep") and "newer" in found.what
+    obey(chain, found)
+    assert kinds(reasons(chain, stage="more")) == ["ready"]
+
+
 def test_what_was_half_published_is_for_the_sweep(chain: House) -> None:
     inject(chain, {"id": "a"})
     for path in ("fetch/ready/a.json", "score/wait/a.json", "discover/done/a.json"):
