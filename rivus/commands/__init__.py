@@ -2,5 +2,5 @@
 
 NAMES = (
     "discover", "stage", "run", "inject", "ls", "show", "why", "move", "limit", "doctor", "stale", "sweep", "index",
-    "dash", "log", "check", "units", "cost",
+    "dash", "log", "check", "units", "cost", "prune", "replay",
 )  # fmt: skip

@@ -58,7 +58,8 @@ def _tell_rests(house: House, spool: Spool, jobs: Jobs) -> None:
 
 
 def _table(view: dict[str, Any]) -> str:
-    rows = [f"{view['job']}  {plain(view['title'])}"]
+    archived = f"  (archived: {view['archived']})" if view.get("archived") else ""
+    rows = [f"{view['job']}  {plain(view['title'])}{archived}"]
     if pause := view.get("paused"):
         rows.append(f"  PAUSED since {pause.get('since')}: {plain(str(pause.get('why')))}")
     rows.append(f"  {'':16}" + "".join(f"{box:>9}" for box in BOXES))

@@ -42,12 +42,17 @@ def command(house: House, addresses: tuple[str, ...], as_json: bool) -> int:
 
 def _lines(view: dict[str, Any]) -> list[str]:
     lines = [plain(f"{view['job']}/{view['key']}"), *_fields("data", view["data"]), *_fields("meta", view["meta"])]
+    lines += [f"  archived, ended {view['archived']}; rivus-prune --restore puts it back"] if "archived" in view else []
     for stage, part in view["stages"].items():
         due = f", due {part['due']}" if "due" in part else ""
-        lines.append(f"  {stage}: {part['state']}{due}  ({plain(part['path'])})")
-        old = "" if part["state"] == "done" else "old "  # of the last run that ended well
+        path = f"  ({plain(part['path'])})" if "path" in part else ""
+        lines.append(f"  {stage}: {part['state']}{due}{path}")
+        old = "" if part["state"] in ("done", "archived") else "old "  # of the last run that ended well
         for name, shown in {"error": "error", "output": f"{old}output", "receipt": f"{old}receipt"}.items():
             lines += _fields(shown, part.get(name) or {}, "    ")
+    for job, some in view.get("children", {}).items():
+        more = ", …" * (some["count"] > len(some["first"]))
+        lines.append(plain(f"  children in {job}: {some['count']}: {', '.join(some['first'])}{more}"))
     lines += [plain(f"  file: {file}") for file in view["files"]]
     for entry in view["history"]:
         more = {name: entry[name] for name in ("outcome", "reason", "due") if name in entry}

@@ -17,6 +17,7 @@ from rivus.model.item import NAME
 from rivus.model.states import Box
 from rivus.spool.layout import Spool, names
 from rivus.spool.owners import owners
+from rivus.tell.checkup.archives import archive_findings
 from rivus.tell.checkup.finding import Commands, Finding, commands, edit, one_line, word
 from rivus.tell.checkup.jobfiles import YOUNG, JobFiles
 from rivus.tell.checkup.visit import counted, is_locked
@@ -36,6 +37,7 @@ def fsck(spool: Spool, jobs: Jobs) -> list[Finding]:
             continue
         if job := jobs.jobs.get(name):
             found += JobFiles(spool, job.plan, mending).findings()
+            found += archive_findings(spool, name, mending)
         else:
             found.append(_unknown(spool, jobs, name))
     return sorted(found, key=lambda finding: not finding.grave)

@@ -25,7 +25,9 @@ WORDS = {
     "hold": "held", "wake": "due, ready again", "recover": "its worker died; ready again", "retry": "to be tried again",
     "release": "has what it needs; ready", "unhold": "no longer held", "reset": "changed at the source; starts over",
     "give back": "given back, ready again", "put back": "waits for a stage that it needs now",
-    "drop": "dropped", "give up": "given up", "reject": "rejected",
+    "drop": "dropped", "give up": "given up", "archive": "archived",
+    "restore": "put back from the archive", "reject": "rejected",
+    "vanished": "no longer at the source",
 }  # fmt: skip
 """What each move of the state table (`rivus.model.states`) means for the item."""
 _ENDED = {

@@ -50,7 +50,8 @@ def _lines(jobs: Mapping[str, Job], place: Place, now: datetime) -> Iterator[str
         if jobs[name].enabled:
             yield from ("", *_job(jobs[name], place, now))
     minute = _stable("doctor", 60)
-    yield from ("", f"* * * * * {_command(place, 'rivus-sweep')}")
+    yield from ("", f"{_stable('prune', 60)} 3 * * * {_command(place, 'rivus-prune')}")
+    yield f"* * * * * {_command(place, 'rivus-sweep')}"
     # What a check-up finds is what it prints; cron mails that.
     yield f"{minute} * * * * {_command(place, 'rivus-doctor', quiet=False)}"
 

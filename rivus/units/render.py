@@ -80,6 +80,8 @@ class _Renderer:
                 "DIAGNOSE": [f"{diagnose} diagnose"] if llm else [],
             },
             "rivus-doctor.timer": {},
+            "rivus-prune.service": {"SANDBOX": self._sandbox(Needs(network=False))},
+            "rivus-prune.timer": {},
             "rivus-dash.service": {"SANDBOX": self._sandbox(Needs(network=False))},
             "rivus-dash.socket": {},
             "rivus-failure@.service": {

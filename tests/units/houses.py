@@ -58,7 +58,7 @@ def furnish(box: Box, folder: Path, place: Place = SYSTEM, **files: str) -> None
     """Puts rivus, the jobs and their units into a machine. The checkout and Python may lie where units see nothing."""
     units = units_of(folder, place, **files)
     box.run("sh", "-ec", BINDS)
-    for name in ("discover", "doctor", "stage", "sweep", "units"):
+    for name in ("discover", "doctor", "prune", "stage", "sweep", "units"):
         box.write(f"/opt/bin/rivus-{name}", LAUNCHER, "755")
     for file in filter(Path.is_file, folder.iterdir()):
         box.write(place.jobs / file.name, file.read_text())

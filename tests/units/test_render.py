@@ -20,6 +20,7 @@ STAGES = "stages: {fetch: {handler: web.page, timeout: 5min}, score: {handler: s
 ALWAYS = {
     "rivus.slice", "rivus-sweep.service", "rivus-sweep.timer", "rivus-doctor.service", "rivus-doctor.timer",
     "rivus-failure@.service", "rivus-units.service", "rivus-units.path", "rivus-dash.service", "rivus-dash.socket",
+    "rivus-prune.service", "rivus-prune.timer",
 }  # fmt: skip
 OF_STAGES = {
     "rivus-j.slice", "rivus-stage@j:fetch.service", "rivus-stage@j:fetch.path", "rivus-stage@j:score.service",

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from rivus.model.item import digest, is_ticket, ticket_of
 from rivus.model.plan import Plan
 from rivus.model.states import BOXES, Box
+from rivus.spool import leaving
 from rivus.spool.layout import Spool, names
 from rivus.spool.planned import planned
 from rivus.spool.reader import Unreadable, read_document
@@ -28,8 +29,9 @@ DROPPED = frozenset({Box.READY, Box.RUNNING, Box.LATER, Box.HELD})
 """Where something dropped in by hand may be that no stage has claimed yet."""
 KEPT = (Box.DONE, Box.RUNNING, Box.FAILED, Box.HELD, Box.LATER, Box.READY, Box.WAIT)
 """Which of two tickets stays: the one that knows more."""
-IN_JOB = frozenset({"discover", "files", "paused.json"})
-IN_DISCOVER = frozenset({"done", "cursor.json", "looks.json"})
+IN_JOB = frozenset({"discover", "files", "archive", "paused.json"})
+IN_STAGE = frozenset({*BOXES, "state"})
+IN_DISCOVER = frozenset({"done", "cursor.json", "looks.json", "backfill.json"})
 
 
 CHANGED = "its output is not the one that its receipt was written for"
@@ -88,7 +90,7 @@ class JobFiles:
             if not right:
                 continue
             if right != entry.name:
-                yield self._misnamed(entry.path, right, taken=self.spool.known(self.job, right))
+                yield self._misnamed(entry.path, right, taken=self.spool.born(self.job, right))
             self.births[right] = entry.inode()
 
     def _stage(self, stage: str) -> Iterator[Finding]:
@@ -189,7 +191,9 @@ class JobFiles:
         missing = [
             name
             for name in missing
-            if self.spool.where(self.job, stage, name) is None and self.spool.known(self.job, name)
+            if self.spool.where(self.job, stage, name) is None
+            and not os.path.lexists(leaving.place(self.spool, self.job, stage, name))
+            and self.spool.born(self.job, name)
         ]
         if not missing:
             return
@@ -205,7 +209,7 @@ class JobFiles:
         births, wait = self.spool.births(self.job), self.spool.box(self.job, stage, Box.WAIT)
         if len(missing) <= NAMED:
             return f"ln -t {word(wait)} -- {' '.join(word(f'{births}/{name}') for name in missing)}"
-        tickets = f"find {word(self.spool.stage(self.job, stage))} -type f -printf '%f\\n'"
+        tickets = f"find {word(self.spool.stage(self.job, stage))} -name state -prune -o -type f -printf '%f\\n'"
         return (
             f"(export LC_ALL=C; cd {word(births)} && comm -23 <(ls | sort) <({tickets} | sort)"
             f" | xargs -r -d '\\n' ln -t {word(wait)} --)"
@@ -258,7 +262,7 @@ class JobFiles:
         yield from self._others(root, IN_JOB | self.plan.needs.keys())
         yield from self._others(f"{root}/discover", IN_DISCOVER)
         for stage in self.plan.order:
-            yield from self._others(f"{root}/{stage}", frozenset(BOXES))
+            yield from self._others(f"{root}/{stage}", IN_STAGE)
             running = self.spool.box(self.job, stage, Box.RUNNING)
             for entry in _entries(running):
                 if not entry.is_dir(follow_symlinks=False):

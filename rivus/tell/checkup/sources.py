@@ -87,6 +87,6 @@ def _last_change(spool: Spool, job: str) -> float:
 def _discovered(path: str) -> float | None:
     try:
         meta = read_document(path).get("meta")
-        return epoch(str(meta["discovered"])) if isinstance(meta, dict) else None
+        return epoch(str(meta["discovered"])) if isinstance(meta, dict) and "backfill" not in meta else None
     except (FileNotFoundError, Unreadable, KeyError, ValueError):
         return None
