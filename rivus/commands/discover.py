@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import click
@@ -17,14 +18,26 @@ EXIT_CODES = OK | FAULTS
 @click.argument("jobs", nargs=-1, metavar="[JOB]...")
 @click.option("--limit", "most", type=click.IntRange(1), metavar="N", help="Publish at most N new items of each job.")
 @click.option("--dry-run", is_flag=True, help="Print what would be new; publish nothing.")
+@click.option("--since", metavar="WHEN", help="Back-fill from this date, moment or duration ago (90d) on.")
+@click.option("--until", metavar="WHEN", help="Back-fill up to this date, moment or duration ago. [default: now]")
 @version
 @house
-def command(house: House, jobs: tuple[str, ...], most: int | None, dry_run: bool) -> int:
+def command(
+    house: House, jobs: tuple[str, ...], most: int | None, dry_run: bool, since: str | None, until: str | None
+) -> int:
     """Looks at the source of each JOB (default: all), publishes what is new and prints it as JSON Lines."""
     from rivus.limits import Limits
     from rivus.spool.owners import Owner
+    from rivus.work.backfill import BackFill
     from rivus.work.discover import Discovery
+    from rivus.work.span import request
 
+    if (until is not None and since is None) or (since is not None and not jobs):
+        raise click.UsageError("--until needs --since, and --since the JOBs that it is about")
+    try:
+        asked = request(since, until, time.time()) if since is not None else None
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     spool = house.spool()
     stopped: list[bool] = []
     interrupted = on_signal(lambda: stopped.append(True))
@@ -34,7 +47,8 @@ def command(house: House, jobs: tuple[str, ...], most: int | None, dry_run: bool
         for job in house.named(jobs):
             try:
                 limits = Limits(Path(spool.limits), job.limits)
-                Discovery(spool, job, owner, limits, printer, most, dry_run, lambda: bool(stopped)).run()
+                look = Discovery(spool, job, owner, limits, printer, most, dry_run, lambda: bool(stopped))
+                (BackFill(look, asked) if asked else look).run()
             except RivusError as error:
                 say(str(error))
                 code = code or error.exit_code

@@ -378,3 +378,73 @@ def test_head_closing_early_is_a_normal_end(own: House) -> None:
     done = own.shell("rivus-discover demo | head -1")
     assert (done.returncode, done.stderr, keys(done.stdout)) == (0, "", ["k1"])
     assert cursor(own) is None
+
+
+DATED = """
+from rivus.model.context import Found
+
+WINDOW_DAYS = {"span": 10}
+
+
+def span(look, *, since: str | None = None, until: str | None = None):
+    yield Found(f"{since}..{until}", {})
+    if (look.folder / "slow").exists():
+        import time
+
+        for _ in range(6000):
+            time.sleep(0.01)
+            yield Found(f"{since}..{until}", {})
+"""
+
+
+@pytest.fixture
+def dated(house: House) -> House:
+    """A job `demo` whose source can be asked for spans of ten days."""
+    house.job("demo", "discover: {strategy: dated.span}\nstages: {fetch: {command: [cat]}}\n", dated=DATED)
+    return house
+
+
+def test_a_span_of_the_past_is_filled_and_the_next_call_goes_on(dated: House) -> None:
+    command = ("rivus-discover", "demo", "-v", "--since", "2024-03-01", "--until", "2024-03-15")
+    done = dated.run(*command, "--limit", "1")
+    assert keys(done.out) == ["2024-03-05T00:00:00Z..2024-03-15T00:00:00Z"]
+    assert "is not finished: what lies before 2024-03-15T00:00:00Z is left; the same command goes on" in done.err
+    done = dated.run(*command)
+    assert keys(done.out) == ["2024-03-01T00:00:00Z..2024-03-05T00:00:00Z"]
+    assert "demo: the back-fill from 2024-03-01T00:00:00Z to 2024-03-15T00:00:00Z is finished" in done.err
+
+
+def test_a_signal_ends_a_back_fill_between_two_items(dated: House) -> None:
+    (dated.root / "jobs.d/slow").touch()
+    process = dated.start("rivus-discover", "demo", "--since", "9d", "-v")
+    dated.wait_for((dated.root / "spool/demo/discover/done").exists, "the look to begin")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 130
+    assert not (dated.root / "spool/demo/discover/backfill.json").exists(), "the window was not heard to its end"
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (("--since", "2024-03-01"), "the JOBs"),
+        (("demo", "--until", "2024-03-01"), "--until needs --since"),
+        (("demo", "--since", "soon"), "'soon' is no date"),
+        (("demo", "--since", ""), "'' is no date"),
+        (("demo", "--since", "2024-03-01", "--until", "2024-03-01"), "before it has begun"),
+        (("demo", "--since", "1d", "--until", "2d"), "before it has begun"),
+        (("demo", "--since", "9999999d"), "beyond any calendar"),
+    ],
+)
+def test_a_span_that_is_none_is_a_wrong_command_line(argv: tuple[str, ...], said: str, tmp_path: Any) -> None:
+    from click.testing import CliRunner
+
+    from rivus.commands.discover import command
+
+    (tmp_path / "jobs.d").mkdir()
+    result = CliRunner().invoke(command, [*argv, "--jobs", str(tmp_path / "jobs.d"), "--spool", str(tmp_path)])
+    assert result.exit_code == 2 and said in result.output
+
+
+def test_a_source_without_dates_cannot_be_asked_for_a_span(own: House) -> None:
+    said = own.run("rivus-discover", "demo", "--since", "90d", code=78).err
+    assert "own.look cannot be asked for a span of time (since, until); these can: " in said and "feed" in said
