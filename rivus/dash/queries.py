@@ -65,23 +65,23 @@ WHERE (name, t) IN (SELECT name, max(t) FROM limits GROUP BY name) ORDER BY name
     ),
     "cost_per_day": Query(
         "Cost per day",
-        "Dollars per day and job in the last 60 days, as far as costs are known.",
+        "Dollars per day and job in the last 60 days, failed runs included, as far as costs are known.",
         f"""SELECT day, job, round(sum(usd), 4) AS usd FROM days
 WHERE usd IS NOT NULL AND day >= date('now', '-60 days') AND {_JOB.format(table="")}
 GROUP BY day, job ORDER BY day DESC, usd DESC""",
     ),
     "cost_per_stage": Query(
         "Cost per stage this month",
-        "Dollars since the first of the month by job and stage, as far as costs are known.",
+        "Dollars since the first of the month by job and stage, failed runs included, as far as costs are known.",
         """SELECT job, stage, round(sum(usd), 4) AS usd, sum(done) AS done FROM days
 WHERE day >= date('now', 'start of month') AND stage <> 'discover'
 GROUP BY job, stage HAVING usd IS NOT NULL ORDER BY usd DESC""",
     ),
     "unknown_cost": Query(
-        "Results of unknown cost",
-        "Results that made calls whose price nobody knows, the latest first. The sums of costs leave them out.",
-        f"""SELECT since, job, stage, key, cost_unknown, calls, tokens, usd FROM tickets
-WHERE state = 'done' AND cost_unknown > 0 AND {_JOB.format(table="")} ORDER BY since DESC LIMIT 500""",
+        "Runs of unknown cost",
+        "Runs that made calls whose price nobody knows, the latest first. The sums of costs leave them out.",
+        f"""SELECT ended, job, stage, key, outcome, cost_unknown, calls, tokens, usd FROM runs
+WHERE cost_unknown > 0 AND {_JOB.format(table="")} ORDER BY ended DESC LIMIT 500""",
     ),
     "newest_items": Query(
         "The newest items",

@@ -40,7 +40,9 @@ def cell(row: Any, value: object, column: str, table: str | None) -> Markup | st
 
 def _address(row: Any, value: str, column: str, table: str | None) -> str | None:
     """The page that a value is about, if there is one."""
-    if column in ("key", "example_key", "parent"):
+    if column == "parent" and "/" in value:
+        return words.item(*value.split("/", 1))
+    if column in ("key", "example_key"):
         job = _job(row, table)
         return words.item(job, value) if job and value else None
     if column == "job" or (column, table) == ("name", "jobs"):

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from math import isfinite
 from typing import Any
 
 from rivus.index.reading import Place, Seen
 from rivus.index.schema import COUNTED
+from rivus.model.children import parent_of
 from rivus.model.item import file_name
 from rivus.model.outcome import Json
 from rivus.model.states import Box
@@ -98,9 +99,14 @@ def item_row(job: str, name: str, seen: Seen | None, values: Mapping[str, object
     return (
         job, key_of(document, name), stored(name), None if title is None else text(title),
         text(url) if isinstance(url, str) and url.lower().startswith(("http://", "https://")) else None,
-        moment(meta.get("discovered")), text(meta.get("strategy")), text(meta.get("parent")), *summary,
+        moment(meta.get("discovered")), text(meta.get("strategy")), _parent(meta), *summary,
         seen.inode if seen else None, seen.mtime if seen else None,
     )  # fmt: skip
+
+
+def _parent(meta: Json) -> str | None:
+    parent = parent_of(meta)
+    return text(f"{parent.job}/{parent.key}") if parent else None
 
 
 def summary_of(states: Iterable[str], since: Iterable[str | None]) -> Row:
@@ -115,16 +121,14 @@ def ticket_row(job: str, name: str, place: Place, seen: Seen) -> Row:
     receipt = part(document, "receipt")
     last = attempts[-1] if attempts else {}
     made = receipt if receipt.get("ended") else last
-    cost = part(receipt, "cost")
     due = moment_of(seen.mtime) if place.box is Box.LATER else None
     return (
         job, place.stage, key_of(document, name), str(place.box),
         moment(receipt.get("ended")) or moment(last.get("ended")) or moment(part(document, "meta").get("discovered")),
         due, None if place.owner is None else shown(place.owner), len(attempts),
         sum(1 for one in attempts if one.get("outcome") == "interrupted"), duration(made),
-        amount(cost.get("usd")), count(cost.get("calls")), count(cost.get("tokens")), count(cost.get("unknown")),
-        text(part(receipt, "version").get("id"), REASON), *_failure(seen, last), text(receipt.get("skipped"), REASON),
-        seen.inode, seen.mtime,
+        *_cost(receipt), text(part(receipt, "version").get("id"), REASON), *_failure(seen, last),
+        text(receipt.get("skipped"), REASON), seen.inode, seen.mtime,
     )  # fmt: skip
 
 
@@ -134,10 +138,22 @@ def run_rows(ticket: Row, document: Json) -> list[Row]:
     return [
         (
             job, stage, key, number, text(one.get("owner"), REASON), moment(one.get("started")),
-            moment(one.get("ended")), duration(one), _outcome(one.get("outcome")), *_failure_of(one),
+            moment(one.get("ended")), duration(one), _outcome(one.get("outcome")), *_cost(one), *_failure_of(one),
         )
-        for number, one in enumerate(attempts_of(document), 1)
+        for number, one in _tries(document)
     ]  # fmt: skip
+
+
+def _tries(document: Json) -> Iterator[tuple[int, Json]]:
+    """The attempts on record, from 1 on. One that made the result may have told its cost in the receipt alone; if the
+    record does not have it any more, the receipt stands for it, as 0."""
+    attempts, receipt = attempts_of(document), part(document, "receipt")
+    cost, ended = part(receipt, "cost"), receipt.get("ended")
+    made = next((one for one in attempts if one.get("ended") == ended), None)
+    if cost and made is None:
+        yield 0, {**receipt, "outcome": "skipped" if receipt.get("skipped") else "done"}
+    for number, one in enumerate(attempts, 1):
+        yield number, {**one, "cost": cost} if one is made and not part(one, "cost") else one
 
 
 def attempts_of(document: Json) -> list[Json]:
@@ -204,6 +220,12 @@ def named(value: str | bytes) -> str:
 def shown(name: str) -> str:
     """A name as people may read it."""
     return name.encode(errors="replace").decode()
+
+
+def _cost(record: Json) -> Row:
+    """usd, calls, tokens and the calls of unknown cost, of an attempt or a receipt."""
+    cost = part(record, "cost")
+    return amount(cost.get("usd")), count(cost.get("calls")), count(cost.get("tokens")), count(cost.get("unknown"))
 
 
 def _outcome(value: object) -> str | None:

@@ -26,18 +26,19 @@ COUNTED = frozenset({"done", "skipped", "retry", "timeout", "blocked", "halted",
 
 _INDEXES = (
     "items(job, key)", "items(job, discovered)", "items(job, state)", "items(job, changed)", "items(discovered)",
+    "items(parent) WHERE parent IS NOT NULL",
     "tickets(job, stage, state, since)", "tickets(state, since)", "tickets(fingerprint) WHERE fingerprint IS NOT NULL",
     "tickets(due) WHERE due IS NOT NULL", "tickets(class) WHERE class IS NOT NULL",
-    "tickets(job, stage, version, since) WHERE version IS NOT NULL", "tickets(since) WHERE cost_unknown > 0",
+    "tickets(job, stage, version, since) WHERE version IS NOT NULL", "runs(ended) WHERE cost_unknown > 0",
     "runs(started)", "runs(job, stage, started)", "limits(name, t)", "sources(job, t)",
 )  # fmt: skip
 _SUM = "INSERT INTO day_sums SELECT {row} WHERE {when} ON CONFLICT DO UPDATE SET n = n + excluded.n"
 _FOUND = ("items", "{r}.job, 'discover', substr({r}.discovered, 1, 10), 'found', {sign}1", "{r}.discovered NOT NULL")
 _ENDED = ("runs", "{r}.job, {r}.stage, substr({r}.ended, 1, 10), {r}.outcome, {sign}1", "{r}.ended NOT NULL")
 _SPENT = (
-    "tickets",
-    "{r}.job, {r}.stage, substr({r}.since, 1, 10), 'usd', {sign}CAST(round({r}.usd * 1e6) AS INTEGER)",
-    "{r}.usd NOT NULL AND {r}.since NOT NULL",
+    "runs",
+    "{r}.job, {r}.stage, substr({r}.ended, 1, 10), 'usd', {sign}CAST(round({r}.usd * 1e6) AS INTEGER)",
+    "{r}.usd NOT NULL AND {r}.ended NOT NULL",
 )  # fmt: skip
 
 
@@ -103,11 +104,11 @@ def sums() -> Iterator[str]:
 
 
 def triggers() -> Iterator[str]:
-    """The SQL that keeps `day_sums` in step with every row that comes or goes. Runs and tickets are never updated."""
-    for table, row, when in (_FOUND, _ENDED, _SPENT):
+    """The SQL that keeps `day_sums` in step with every row that comes or goes. Runs are never updated."""
+    for number, (table, row, when) in enumerate((_FOUND, _ENDED, _SPENT)):
         come = _SUM.format(row=row.format(r="new", sign=""), when=when.format(r="new"))
         gone = _SUM.format(row=row.format(r="old", sign="-"), when=when.format(r="old"))
-        yield f"CREATE TRIGGER {table}_come AFTER INSERT ON {table} BEGIN {come}; END"
-        yield f"CREATE TRIGGER {table}_gone AFTER DELETE ON {table} BEGIN {gone}; END"
+        yield f"CREATE TRIGGER come_{number} AFTER INSERT ON {table} BEGIN {come}; END"
+        yield f"CREATE TRIGGER gone_{number} AFTER DELETE ON {table} BEGIN {gone}; END"
         if table == "items":
             yield f"CREATE TRIGGER items_changed AFTER UPDATE OF discovered ON items BEGIN {gone}; {come}; END"

@@ -46,6 +46,12 @@ _FAILURE = (
     "reason TEXT: why it failed, at most 300 characters",
 )
 
+_CALLS = (
+    "calls INTEGER: calls made for it",
+    "tokens INTEGER: tokens used for it",
+    "cost_unknown INTEGER: how many of these calls cost nobody knows how much",
+)
+
 _FAILURES = """
 SELECT class, fingerprint, job, stage, count(*) AS items,
     sum(state = 'failed') AS failed, sum(state = 'held') AS held, sum(state = 'later') AS later,
@@ -73,7 +79,7 @@ TABLES: dict[str, Table] = {
         "url TEXT: `url` of its data, if that is http or https",
         "discovered TEXT: when it was found first",
         "strategy TEXT: how it was found",
-        "parent TEXT: the item that brought it",
+        "parent TEXT: the item whose handler emitted it, JOB/KEY",
         "state TEXT NOT NULL: trouble if a stage has failed or is held, else working, waiting or done; lost: no ticket",
         "changed TEXT: the latest `since` of its stages",
         "inode INTEGER: of the birth record, by which a new one is noticed",
@@ -91,9 +97,7 @@ TABLES: dict[str, Table] = {
         "interruptions INTEGER NOT NULL: how many of them were cut short",
         "duration REAL: seconds of the last run",
         "usd REAL: what its result cost, as far as that is known",
-        "calls INTEGER: calls made for its result",
-        "tokens INTEGER: tokens used for its result",
-        "cost_unknown INTEGER: how many of these calls cost nobody knows how much",
+        *_CALLS,
         "version TEXT: the id of the version that made its result",
         *_FAILURE,
         "skipped TEXT: why the stage had nothing to do",
@@ -104,12 +108,14 @@ TABLES: dict[str, Table] = {
     "runs": _table(
         "One row for each try of a stage, as far as its ticket remembers.",
         *_STAGE,
-        "n INTEGER NOT NULL: which one, from 1",
+        "n INTEGER NOT NULL: which one, from 1; 0 is the one that made the result, if only its receipt remembers it",
         "owner TEXT: the process that ran it",
         "started TEXT: when it began",
         "ended TEXT: when it ended",
         "duration REAL: seconds",
         "outcome TEXT: done, skipped, retry, timeout, blocked, halted, failed, held, interrupted; else other",
+        "usd REAL: what it cost, however it ended, as far as that is known",
+        *_CALLS,
         *_FAILURE,
         unique="item, stage, n",
     ),
@@ -185,7 +191,7 @@ TABLES: dict[str, Table] = {
         "failed INTEGER: runs after which the item was given up",
         "held INTEGER: runs after which the item was held for a person",
         "interrupted INTEGER: runs that were cut short",
-        "usd REAL: what the results of this day cost, as far as that is known",
+        "usd REAL: what the runs of this day cost, however they ended, as far as that is known",
         sql=_DAYS,
     ),
     "day_sums": _table(

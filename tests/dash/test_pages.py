@@ -423,3 +423,23 @@ def test_commands_are_one_line_that_a_shell_reads_as_meant(site: Site) -> None:
         found = site.json(words.item("dml", key) + ".json")
         for one in found["commands"]:
             assert "\n" not in one["command"] and shlex.split(one["short"])[-1] == f"dml/{key}"
+
+
+def test_an_item_leads_to_its_parent_and_to_its_children(small: Site) -> None:
+    folder = small.house.root / "spool/demo"
+    birth = json.loads((folder / "discover/done/a.json").read_text())
+    parent = {"job": "demo", "key": "it's/b"}
+    (folder / "discover/done/a.json").write_text(stored(birth | {"meta": {"parent": parent, "depth": 1}}))
+    name = file_name("it's/b")
+    done = json.loads((folder / "fetch/ready" / name).read_text()) | {"receipt": {"emitted": {"demo": ["a", "<b>"]}}}
+    (folder / "fetch/done" / name).write_text(stored(done))
+    (folder / "fetch/ready" / name).unlink()
+    small.update()
+    link = f'<a class="mono" href="{words.item("demo", parent["key"])}">demo/it&#39;s/b</a>'
+    assert link in small.page("/item/demo/a")
+    assert small.json("/item/demo/a.json")["parent"] == parent
+    page = small.page(words.item("demo", parent["key"]))
+    assert f'href="{words.item("demo", "a")}">a</a>' in page and "<b>" not in page.partition("Children in")[2][:300]
+    rows = small.json("/rivus/items.json?_shape=array&key=a")
+    assert rows[0]["parent"] == "demo/it's/b"
+    assert words.item("demo", parent["key"]) in small.page("/rivus/items?key=a")

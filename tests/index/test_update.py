@@ -11,7 +11,7 @@ import pytest
 
 from rivus.index.fresh import BEHIND, NEVER, database, is_fresh, lock_file
 from rivus.index.update import writing
-from rivus.model.states import HOLD, Box
+from rivus.model.states import HOLD, RETRY, Box
 from rivus.spool import hands
 from rivus.spool.desk import Desk
 from rivus.spool.layout import names
@@ -56,8 +56,45 @@ def test_an_item_that_is_worked_on_shows_its_output_cost_and_run(site: Site) -> 
     assert site.rows(query) == [("2026-02-01T00:00:02.500Z", 2.5, 0.25, 2, 1)]
     assert site.rows("SELECT n, outcome, duration FROM runs") == [(1, "done", 2.5)]
     assert site.rows("SELECT done, usd FROM days WHERE stage = 'fetch' AND day = '2026-02-01'") == [(1, 0.25)]
+    assert site.rows("SELECT usd, calls, cost_unknown FROM runs") == [(0.25, 2, 1)]
     found = "SELECT key FROM job_job WHERE item IN (SELECT rowid FROM search WHERE search MATCH ?)"
     assert (site.rows(found, "flood*"), site.rows(found, "drought")) == ([("a",)], [])
+
+
+def test_what_a_failed_run_cost_counts_on_its_day(site: Site) -> None:
+    published(site.spool, "a")
+    site.update()
+    with Owner(site.spool) as owner:
+        desk = Desk(site.spool, PLAN, "fetch", owner)
+        for day in (1, 2, 3):
+            claim = desk.claim("a.json")
+            assert claim
+            ended = f"2026-02-0{day}T00:00:00.000Z"
+            attempt = {"ended": ended, "cost": {"usd": day / 4, "calls": 1}}
+            if day < 3:
+                desk.fail(claim, {"reason": "bad"}, {**attempt, "outcome": "failed"})
+                hands.move(site.spool, "job", "fetch", "a.json", RETRY)
+            else:
+                desk.finish(claim, {"text": "x"}, attempt, {**attempt, "outcome": "done"})
+        site.update()
+    spent = [("2026-02-01", 0.25), ("2026-02-02", 0.5), ("2026-02-03", 0.75)]
+    assert site.rows("SELECT day, usd FROM days WHERE stage = 'fetch' ORDER BY day") == spent
+    assert site.differences() == []
+    site.update(anew=True)
+    assert site.rows("SELECT day, usd FROM days WHERE stage = 'fetch' ORDER BY day") == spent
+
+
+def test_a_result_whose_run_is_not_on_record_any_more_cost_what_its_receipt_says(site: Site) -> None:
+    published(site.spool, "a")
+    receipt = {"ended": "2026-02-01T00:00:00.000Z", "cost": {"usd": 0.25, "calls": 1}}
+    with Owner(site.spool) as owner:
+        desk = Desk(site.spool, PLAN, "fetch", owner)
+        claim = desk.claim("a.json")
+        assert claim
+        desk.finish(claim, {"text": "x"}, receipt, {"outcome": "done", "ended": "2026-03-01T00:00:00.000Z"})
+    site.update()
+    assert site.rows("SELECT n, outcome, usd FROM runs ORDER BY n") == [(0, "done", 0.25), (1, "done", None)]
+    assert site.one("SELECT usd FROM days WHERE day = '2026-02-01'") == 0.25
 
 
 def test_a_move_in_the_journal_is_seen_without_a_look_at_the_directories(

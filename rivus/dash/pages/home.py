@@ -24,7 +24,7 @@ _FOUND = "SELECT job, day, found FROM days WHERE stage = 'discover' AND day >= :
 _SPENT = """
     SELECT sum(usd) FILTER (WHERE day = :today) AS today, sum(usd) AS month,
         sum(found) FILTER (WHERE day = :today) AS found FROM days WHERE day >= :month"""
-_UNKNOWN = "SELECT sum(cost_unknown) AS n FROM tickets WHERE cost_unknown > 0 AND since >= :today"
+_UNKNOWN = "SELECT sum(cost_unknown) AS n FROM runs WHERE cost_unknown > 0 AND ended >= :today"
 LATE = 600.0
 """Seconds after its time from which on a look at a source is late."""
 

@@ -12,11 +12,13 @@ from rivus.dash.pages.answer import answer, asked, jobs_of, missing, rows, setup
 from rivus.dash.pages.papers import fields, files_of, paper, stage_of
 from rivus.dash.setup import Setup
 from rivus.index.derive import named
+from rivus.model.children import parent_of
 from rivus.model.item import NAME, file_name
 from rivus.model.outcome import Json
 from rivus.model.reason import with_options
 from rivus.spool.layout import Spool
 from rivus.tell.checkup.finding import commands, word
+from rivus.tell.family import children_of
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -29,7 +31,8 @@ LONGEST_STORY = 400
 
 
 async def item(datasette: Datasette, request: Request) -> Response:
-    """The page. Context: `job`, `key`, `data`, `meta`, `stages`, `reasons`, `files`, `story`, `commands`."""
+    """The page. Context: `job`, `key`, `data`, `meta`, `parent`, `children`, `stages`, `reasons`, `files`,
+    `story`, `commands`."""
     parts, as_json = asked(request, "item")
     job, key = parts[0], "/".join(parts[1:])
     if not NAME.fullmatch(job) or not key or "\0" in key:
@@ -66,12 +69,15 @@ def _gather(setup: Setup, job: str, key: str, name: str) -> Json | None:
     if birth is None and not stages:
         return None
     source = birth or stages[0]["paper"]
+    parent = parent_of(source.part("meta"))
     for stage in stages:
         del stage["paper"]
     return {
         "job": job, "key": key, "name": name, "data": source.part("data"), "meta": source.part("meta"),
         "url": words.web(source.part("data").get("url")), "fault": source.fault, "stages": stages,
         "reasons": _reasons(setup, jobs, job, name, key), "files": files_of(spool.files(job, name)),
+        "parent": parent.to_json() if parent else None,
+        "children": children_of({stage["name"]: stage for stage in stages}),
         "story": _story(spool, job, order, key), "commands": _commands(setup, job, key, stages),
     }  # fmt: skip
 
