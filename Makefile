@@ -40,7 +40,7 @@ test: $(VENV)/test.stamp
 
 torture: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n 2 -m torture
-	$(BIN)/python -m pytest --hypothesis-profile=torture --timeout=3000 tests/spool/test_machine.py
+	$(BIN)/python -m pytest --hypothesis-profile=torture --timeout=3000 tests/spool/test_machine.py tests/stale/test_machine.py
 
 bench: $(VENV)/run.stamp
 	$(BIN)/python -m tests.bench

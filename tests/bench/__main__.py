@@ -252,10 +252,18 @@ def index() -> None:
         db.close()
 
 
+def story() -> None:
+    """A prompt edited among 1,800 items; `python -m tests.bench.story` for more. Not a part of the table."""
+    from tests.bench.story import tell
+
+    print("\nA prompt is edited when 1,200 of 1,800 items are done:")
+    tell(1_800)
+
+
 def main() -> None:
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, {os.uname().release}; peak memory by getrusage")
     print("| what | median | spread | ratio to floor | budget | |\n|---|---|---|---|---|---|")
-    for part in (nothing_to_do, cold, slots, memory, rates, index):
+    for part in (nothing_to_do, cold, slots, memory, rates, index, story):
         part()
 
 

@@ -15,11 +15,13 @@ from pathlib import Path
 import pytest
 
 import rivus.index.update  # noqa: F401 - so that not every fork has to import it
-from rivus.commands import discover, inject, limit, move, run, stage, sweep
+from rivus.commands import cost, discover, inject, limit, move, run, stage, stale, sweep
 from rivus.config import load_job
 from rivus.model.states import Box
 from rivus.spool import atomic
 from rivus.spool.layout import Spool
+from rivus.stale.survey import Survey
+from rivus.tell.costs import accounts
 from tests.spool.crash import check_conserved, empty_files
 
 JOB = """
@@ -30,7 +32,8 @@ stages:
 """
 LIMITS = "slow: {slots: 2, rate: 1000/s, burst: 50}"
 STEPS = "def ok(item, ctx):\n    (ctx.workdir / 'f').write_text('x')\n    return {ctx.key: 1}\n"
-MAINS = {module.__name__.rpartition(".")[2]: module for module in (discover, inject, limit, move, run, stage, sweep)}
+MODULES = (cost, discover, inject, limit, move, run, stage, stale, sweep)
+MAINS = {module.__name__.rpartition(".")[2]: module for module in MODULES}
 
 
 def fork(argv: list[str], stdin: str = "", kill_at: int | None = None) -> int:
@@ -172,3 +175,66 @@ def pairs(folder: Path, case: str, every: int) -> None:
         at += every
 
 
+OLDER = {
+    "demo.yaml": "stages: {fetch: {handler: steps.ok, auto_bless: cosmetic}, extract: {handler: steps.ok}}",
+    "steps.py": "def ok(item, ctx):\n    ctx.cost(usd=0.25)\n    return {ctx.key: 1}\n",
+    "doctor.yaml": "llm: {command: [./model.sh]}",
+    "model.sh": """#!/bin/sh\necho '{"verdict": "cosmetic", "why": "the same"}'\n""",
+}
+NEWER = OLDER["steps.py"].replace("1}", "0 + 1}")
+LATER = {
+    "reset": ["rivus-stale", "reset", "demo:fetch"],
+    "bless": ["rivus-stale", "bless", "demo:fetch", "--why", "the same"],
+    "judge": ["rivus-stale", "judge", "demo:fetch"],
+    "rebuild": ["rivus-cost", "--rebuild", "demo"],
+}
+"""Commands about results that are there, made by older code."""
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """jobs.d, and a spool with two items done, whose code was edited since; to be copied."""
+    root = tmp_path_factory.mktemp("results")
+    for name in ("jobs.d", "spool"):
+        (root / name).mkdir()
+    for name, text in OLDER.items():
+        (root / "jobs.d" / name).write_text(text)
+    (root / "jobs.d/model.sh").chmod(0o755)
+    here = ["--jobs", str(root / "jobs.d"), "--spool", str(root / "spool")]
+    assert fork(["rivus-inject", "demo", *here], SOME) == fork(["rivus-run", "demo", *here]) == 0
+    (root / "jobs.d/steps.py").write_text(NEWER)
+    return root
+
+
+def kill_later(results: Path, case: str, at: int) -> bool:
+    """One crash of a command about results; after it the same command does the whole. False as in `play`."""
+    root = fresh(results)
+    shutil.copytree(results / "spool", root, dirs_exist_ok=True)
+    here = ["--jobs", str(results / "jobs.d"), "--spool", str(root)]
+    died = fork([*LATER[case], *here], "", at) == -signal.SIGKILL
+    (root / "_verdicts/ledger.json").unlink(missing_ok=True)  # the next day has come
+    assert fork([*LATER[case], *here]) == fork(["rivus-run", "demo", *here]) == fork(["rivus-sweep", *here]) == 0
+    spool, job = Spool(str(root), f"{root}/_limits"), load_job(results / "jobs.d", "demo")
+    check_conserved(spool, {"a.json", "b.json"}, job.plan)
+    assert not empty_files(str(root)) and os.listdir(spool.owners) == []
+    assert case == "rebuild" or Survey(spool, job).counts["fetch"].stale == 0
+    spent = sum(row.spent.usd for row in accounts(spool, ["demo"], "2000-01-01")[0])
+    assert spent == (1.5 if case == "reset" else 1.0)
+    return died
+
+
+@pytest.mark.parametrize("case", LATER)
+def test_a_command_about_results_killed_at_some_calls_loses_nothing(results: Path, case: str) -> None:
+    at = 1
+    while kill_later(results, case, at):
+        at += 6
+    assert at > 1
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("case", LATER)
+def test_a_command_about_results_killed_at_any_call_loses_nothing(results: Path, case: str) -> None:
+    at = 0
+    while kill_later(results, case, at := at + 1):
+        pass
+    assert at > 3

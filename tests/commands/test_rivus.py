@@ -21,6 +21,7 @@ ARGUMENTS = {
     "move": ["retry", "demo/a"],
     "log": ["demo/a"],
     "units": ["render"],
+    "replay": ["demo/a", "fetch"],
 }
 FOLDERS = {"show": ["RIVUS_SPOOL"], "log": ["RIVUS_SPOOL"], "check": ["RIVUS_JOBS"], "units": ["RIVUS_JOBS"]}
 """What a command cannot do without, where that is not both."""
