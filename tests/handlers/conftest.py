@@ -22,6 +22,8 @@ class FakeContext:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.params = folder, {}
+        self.costs: list[dict[str, Any]] = []
+        self.usd: list[float | None] = []
         self.workdir = folder / "files" / "fetch"
         self.workdir.mkdir(parents=True)
         self.http = open_session(self.private_hosts)
@@ -38,8 +40,18 @@ class FakeContext:
     def secret(self, name: str) -> str:
         return name
 
-    def cost(self, *, usd: float | None = None, calls: int = 1, tokens: int = 0) -> None:
-        pass
+    @property
+    def state(self) -> Path:
+        folder = self.folder / "state"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def cost(
+        self, *, usd: float | None = None, calls: int = 1, tokens: int = 0, model: str | None = None,
+        input_tokens: int = 0, output_tokens: int = 0,
+    ) -> None:  # fmt: skip
+        self.usd.append(usd)
+        self.costs.append({"calls": calls, "model": model, "tokens": (input_tokens, output_tokens)})
 
 
 @pytest.fixture
