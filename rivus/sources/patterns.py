@@ -17,10 +17,10 @@ from rivus.programs import Program
 SECONDS = 5.0
 LONGEST_PATTERN = 1_000
 _CHILD = """
-import json, re, sys
-pattern, texts = json.load(sys.stdin)
-search = re.compile(pattern).search
-json.dump([bool(search(text)) for text in texts], sys.stdout)
+import itertools, json, re, sys
+most, asked = json.load(sys.stdin)
+found = (itertools.islice(re.compile(pattern).finditer(text), most) for pattern, text in asked)
+json.dump([sum(1 for _ in places) for places in found], sys.stdout)
 """
 
 
@@ -36,13 +36,24 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
 def matching(pattern: str, texts: list[str]) -> set[str]:
     """Those of `texts` in which `pattern` is found. Raises Halt if that takes longer than SECONDS."""
-    compiled(pattern)
-    question = json.dumps([pattern, texts]).encode()
     try:
-        with Program([sys.executable, "-I", "-S", "-c", _CHILD], cwd=Path("/"), question=question) as child:
-            answer = child.output(SECONDS)
+        found = counted([(pattern, text) for text in texts], most=1)
     except TimeoutError:
         raise Halt(f"pattern: {pattern!r} takes too long (nested repetitions such as (a+)+ do)") from None
+    return {text for text, places in zip(texts, found, strict=True) if places}
+
+
+def counted(asked: list[tuple[str, str]], most: int) -> list[int]:
+    """In how many places, of at most `most`, each pattern is found in its text.
+
+    Raises Halt for what is no pattern, TimeoutError when all of it takes longer than SECONDS.
+    """
+    for pattern in {pattern for pattern, _ in asked}:
+        compiled(pattern)
+    question = json.dumps([most, asked]).encode()
+    with Program([sys.executable, "-I", "-S", "-c", _CHILD], cwd=Path("/"), question=question) as child:
+        answer = child.output(SECONDS)
     if child.code:
-        raise Halt(f"pattern: {pattern!r} cannot be tried: {child.last_line}")
-    return {text for text, found in zip(texts, json.loads(answer), strict=True) if found}
+        raise Halt(f"a pattern cannot be tried: {child.last_line}")
+    found: list[int] = json.loads(answer)
+    return found
