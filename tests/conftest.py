@@ -59,6 +59,11 @@ class World:
 @pytest.fixture
 def world(shared: Path) -> Iterator[World]:
     """The recorded outside world, served on loopback, afresh for each test."""
+    yield from serving(shared)
+
+
+def serving(shared: Path) -> Iterator[World]:
+    """The recorded outside world, until the generator is closed."""
     server = subprocess.Popen(
         [sys.executable, str(shared / "tools" / "source-world")], stdout=subprocess.PIPE, text=True
     )

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rivus.handlers.cues import MAX_BYTES
 from rivus.handlers.fields import address_in
+from rivus.handlers.lent import lent, one_video, within
 from rivus.model.outcome import Halt, ItemFailed, Json, Skip
 
 if TYPE_CHECKING:
@@ -30,19 +30,6 @@ _CHUNK = 65_536
 _LANGS = ["en.*", "en"]
 _FORMATS = ("json3", "vtt", "srv3", "srt")
 """What `captions.text` reads, the best first: json3 says everything once, vtt repeats its lines."""
-_OPTIONS = {
-    "skip_download": True,
-    "writesubtitles": True,  # makes extractors look for them
-    "writeautomaticsub": True,
-    "noplaylist": True,
-    "playlist_items": "1:2",
-    "extract_flat": "in_playlist",
-    "format": "all",  # any will do, none is fetched; the default looks for ffmpeg
-}
-
-# An instance must not be used by two threads at once (it keeps the state of the running extraction), and a new one
-# for each video would fetch the player's script of 2 MB again. So: idle instances, lent to one item at a time.
-_idle: list[YoutubeDL] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +58,8 @@ def captions(item: Json, ctx: Context, *, langs: list[str] = _LANGS, auto: bool 
         fetch: {handler: youtube.captions, limit: youtube, timeout: 5min, with: {langs: [de, "en.*"]}}
     """
     url, patterns = address_in(item), _patterns(langs)
-    with _within(ctx), _lent() as ydl:
-        info = _video(ydl.extract_info(url, download=False))
+    with within(ctx, "the captions"), lent() as ydl:
+        info = one_video(ydl.extract_info(url, download=False))
         tracks = choose(info, patterns, auto=auto)[:max_files]
         if not tracks:
             raise Skip(_none(info, langs))
@@ -140,54 +127,6 @@ def _save(ydl: YoutubeDL, track: Track, headers: Mapping[str, str], number: int,
                 if file.tell() > MAX_BYTES:
                     raise ItemFailed(f"the {track.lang} captions are larger than {MAX_BYTES // 1_000_000} MB")
     return path
-
-
-@contextmanager
-def _within(ctx: Context) -> Iterator[None]:
-    """Under the network guard and the time limit of `ctx`; what yt-dlp raises becomes an outcome."""
-    from rivus.net.guard import guarding
-    from rivus.net.ytdlp import translate
-
-    with guarding(ctx.private_hosts, total=ctx.timeout) as deadline:
-        error: Exception | None = None
-        try:
-            yield
-        except Exception as raised:  # noqa: BLE001 - extractors for a thousand sites raise anything
-            error = translate(raised)
-        if deadline and deadline.cut:
-            error = TimeoutError(f"the captions took longer than {ctx.timeout:g} s")
-        if error:
-            raise error from None
-
-
-@contextmanager
-def _lent() -> Iterator[YoutubeDL]:
-    """An instance for this item alone. One that has met an error is not used again: its cookies may be the cause."""
-    from rivus.net.ytdlp import open_ytdlp
-
-    try:
-        ydl = _idle.pop()
-    except IndexError:
-        ydl = open_ytdlp(_OPTIONS)
-    sound = False
-    try:
-        yield ydl
-        sound = True
-    except Skip:
-        sound = True
-        raise
-    finally:
-        _idle.append(ydl) if sound else ydl.close()
-
-
-def _video(info: Any) -> Json:
-    """The info of the one video behind the address, also when it is wrapped in a list of one."""
-    if isinstance(info, dict) and "entries" in info:
-        entries = [entry for entry in info["entries"] if entry]
-        info = entries[0] if len(entries) == 1 else None
-    if not isinstance(info, dict) or info.get("_type", "video") != "video":
-        raise ItemFailed("the address is not that of one video")
-    return info
 
 
 def _about(info: Json, item: Json) -> Json:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rivus.handlers import youtube
+from rivus.handlers import lent, youtube
 from rivus.handlers.captions import text
 from rivus.handlers.youtube import captions, choose
 from rivus.model.outcome import Halt, ItemFailed, Outcome, RetryLater, Skip, SourceBlocked
@@ -149,24 +149,24 @@ def test_a_language_that_is_no_pattern_halts_the_job(ctx: FakeContext) -> None:
 def test_threads_never_share_an_instance_and_idle_ones_are_used_again(
     tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(youtube, "_idle", [])
+    monkeypatch.setattr(lent, "_idle", [])
     url = site.put("/talk", video("en"))
     site.put("/0.vtt", VTT, kind="text/vtt")
     contexts = [FakeContext(tmp_path / str(number)) for number in range(12)]
     with ThreadPoolExecutor(3) as pool:
         outputs = list(pool.map(lambda each: captions({"url": url}, each), contexts))
     assert all(output["captions"] for output in outputs)
-    assert 1 <= len(youtube._idle) <= 3
-    assert len({id(ydl) for ydl in youtube._idle}) == len(youtube._idle)
+    assert 1 <= len(lent._idle) <= 3
+    assert len({id(ydl) for ydl in lent._idle}) == len(lent._idle)
 
 
 def test_an_instance_that_met_an_error_is_not_used_again(
     ctx: FakeContext, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(youtube, "_idle", [])
+    monkeypatch.setattr(lent, "_idle", [])
     with pytest.raises(RetryLater):
         captions({"url": site.put("/talk", "no", status=500)}, ctx)
-    assert youtube._idle == []
+    assert lent._idle == []
 
 
 def entry(extension: str, **more: Any) -> dict[str, Any]:

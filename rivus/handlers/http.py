@@ -1,0 +1,180 @@
+"""The stages `http.json`, what an interface answers to a GET, and `http.download`, a body of any kind as a file."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from rivus.handlers.fields import address_in, nested
+from rivus.handlers.template import filled, filled_address
+from rivus.model.outcome import Halt, ItemFailed, Json, RetryLater
+from rivus.net.charset import content_type
+from rivus.net.extras import load
+from rivus.sources.keys import one_line
+
+if TYPE_CHECKING:
+    import requests
+
+    from rivus.model.context import Context
+
+Scalar: TypeAlias = str | int | float | bool
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}")
+LARGEST_FILE = 2_000
+"""MB."""
+
+
+def get_json(
+    item: Json, ctx: Context, *, url: str | None = None, url_field: str = "url",
+    params: dict[str, Scalar] | None = None, secret: str | None = None, header: str = "X-Api-Key",
+    query: str | None = None, select: str | None = None, into: str | None = None,
+) -> Json:  # fmt: skip
+    """The JSON that an address answers with.
+
+    Takes: the fields that stand in `url` and `params`; without `url` the field named by `url_field`: an address.
+    Gives: the JSON object, or the part of it that `select` names, as the output; whatever it is, as the field `into`.
+
+    url:    the address, with fields of the item: `https://api.example.com/v1/{symbol}`. Their values are encoded; the
+            host is written out.
+    params: the query; texts may have fields in them too.
+    secret: the name of a secret that is sent as the header `header` or, if that is given, as the part `query` of the
+            query, and only to a `url` that the job names. List it under `secrets:` of the job, too.
+    select: a JMESPath expression (https://jmespath.org).
+    into:   needed for what is no object.
+    Raises RetryLater for what is no JSON; ItemFailed if nothing is there (null, nothing selected, a missing field);
+    Halt for a secret that is refused or missing and for parameters that make no sense; for HTTP statuses and
+    connections whatever `rivus.net.session` says.
+
+        quote:
+          handler: http.json
+          with: {url: "https://api.example.com/v1/{symbol}/quote", secret: example_key, select: data.price, into: price}
+    """
+    pick = _compiled(select)
+    if secret and url is None:
+        raise Halt("a secret goes only to a `url` that stands in the job, not to an address from an item")
+    address = filled_address(url, item) if url is not None else address_in(item, url_field)
+    texts = {name: filled(value, item) if isinstance(value, str) else value for name, value in (params or {}).items()}
+    value = json_of(_asked(ctx, address, texts, secret, header, query))
+    value = value if pick is None else _picked(pick, value)
+    if value is None or value in ("", [], {}):
+        raise ItemFailed(f"{select or 'the answer'} is empty")
+    _check_fit(value)
+    if into is None and not isinstance(value, dict):
+        raise Halt(f"{select or 'the answer'} is no object: say with `into` under which name it belongs")
+    return nested(value, into)
+
+
+def json_of(response: requests.Response) -> Any:
+    """The JSON of an answer. Raises RetryLater for what is none, as servers in trouble send pages instead."""
+    import json
+
+    try:
+        return json.loads(response.content, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        start = one_line(response.content[:80].decode("utf-8", "replace"), 80)
+        raise RetryLater(f"the answer is no JSON ({one_line(error, 100)}): {start}") from None
+
+
+def download(
+    item: Json, ctx: Context, *, url: str | None = None, url_field: str = "url", types: list[str] | None = None,
+    max_mb: float = 100, into: str | None = None,
+) -> Json:  # fmt: skip
+    """A body of any kind as a file: it goes to the disk as it comes.
+
+    Takes: the fields that stand in `url`; without it the field named by `url_field`: an address.
+    Gives: `file` (`body` with the usual suffix of its type), `bytes`, `sha256`, `content_type`, `url` (after
+           redirects).
+
+    url:    the address, with fields of the item, as for `http.json`.
+    types:  content types that are expected, `application/pdf` or `image/*`; others fail the item, unread.
+    max_mb: what is larger fails the item.
+    into:   gives all of it as one field of that name.
+    Raises RetryLater for an empty body, ItemFailed as said; for HTTP statuses and connections whatever
+    `rivus.net.session` says.
+
+        fetch: {handler: http.download, with: {types: [application/pdf], max_mb: 50}}
+    """
+    from rivus.net.download import save
+
+    if not 0 < max_mb <= LARGEST_FILE:
+        raise Halt(f"`max_mb` is not between 0 and {LARGEST_FILE:,}: {max_mb}")
+    address = filled_address(url, item) if url is not None else address_in(item, url_field)
+    limits: Json = {"private_hosts": ctx.private_hosts, "total": ctx.timeout, "max_bytes": int(max_mb * 1_000_000)}
+    file = ctx.workdir / "body"
+    saved = save(address, file, accept=lambda response: _expect(_kind(response), types), **limits)
+    if not saved.size:
+        file.unlink()
+        raise RetryLater("the body is empty")
+    kind = _kind(saved.response)
+    named = file.rename(file.with_suffix(_suffix(kind)))
+    what = {"file": ctx.name(named), "bytes": saved.size, "sha256": saved.sha256}
+    return nested({**what, "content_type": kind, "url": saved.response.url}, into)
+
+
+def _asked(
+    ctx: Context, url: str, params: dict[str, Any], secret: str | None, header: str, query: str | None
+) -> requests.Response:
+    from rivus.net.session import check, fetch
+
+    headers = {"Accept": "application/json"}
+    if secret and query:
+        params = {**params, query: ctx.secret(secret)}
+    elif secret:
+        if not _HEADER.fullmatch(header):
+            raise Halt(f"`header`: {header!r} is no name of a header")
+        headers[header] = ctx.secret(secret)
+    response = fetch(ctx.http, url, params=params, headers=headers)
+    if secret and response.status_code == 401:
+        raise Halt(f"the secret {secret} is refused (401)")
+    return check(response)
+
+
+def _compiled(select: str | None) -> Any:
+    if select is None:
+        return None
+    jmespath = load("jmespath", "feeds")
+    try:
+        return jmespath.compile(select)
+    except (jmespath.exceptions.JMESPathError, RecursionError) as error:
+        raise Halt(f"`select`: {select!r} is no JMESPath expression: {one_line(error, 200)}") from None
+
+
+def _picked(pick: Any, value: Any) -> Any:
+    jmespath = load("jmespath", "feeds")
+    try:
+        return pick.search(value)
+    except (jmespath.exceptions.JMESPathError, RecursionError, TypeError, ValueError) as error:
+        raise ItemFailed(f"`select` does not fit the answer: {one_line(error, 200)}") from None
+
+
+def _check_fit(value: Any) -> None:
+    """Raises ItemFailed for what is JSON but cannot stand in a document."""
+    import json
+
+    from rivus.model.document import parse_object
+
+    try:
+        parse_object(json.dumps({"value": value}).encode())
+    except (ValueError, RecursionError) as error:
+        raise ItemFailed(f"the answer cannot be kept: {one_line(error, 100)}") from None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _kind(response: requests.Response) -> str:
+    kind, _ = content_type(response.headers.get("Content-Type", ""))
+    return one_line(kind, 100)
+
+
+def _expect(kind: str, types: list[str] | None) -> None:
+    if types is not None and not any(fnmatchcase(kind, pattern.lower()) for pattern in types):
+        raise ItemFailed(f"the content type is {kind or 'not given'}, not {' or '.join(types)}")
+
+
+def _suffix(kind: str) -> str:
+    """By Python's own table, not by the system's, which differs from one to the next."""
+    from mimetypes import MimeTypes
+
+    return MimeTypes().guess_extension(kind) or ".bin"
