@@ -36,6 +36,13 @@ def one_line(value: Any, limit: int | None = None) -> str:
     return cut(" ".join(_UNFIT.sub("", "" if value is None else str(value)).split()), limit)
 
 
+def text_of(value: Any) -> str:
+    """A key from a text or a number; "" for anything else."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return one_line(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+
+
 def block(value: Any, limit: int) -> str:
     """`value` as text with its line ends, cut to `limit` characters."""
     return cut(_UNFIT.sub("", "" if value is None else str(value)).strip(), limit)

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from rivus.model.outcome import Halt
-from rivus.sources.dates import from_iso, from_seconds, from_struct, span_of, within
+from rivus.sources.dates import from_any, from_iso, from_seconds, from_struct, span_of, within
 
 
 def test_dates_are_utc() -> None:
@@ -20,6 +20,23 @@ def test_dates_are_utc() -> None:
 )
 def test_a_date_that_makes_no_sense_is_none(text: object) -> None:
     assert from_iso(text) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["2024-11-05T16:00:02+01:00", 1730818802, 1730818802.9, "1730818802", 1730818802000, "1730818802123",
+     "Tue, 05 Nov 2024 15:00:02 GMT", " 5 Nov 2024 16:00:02 +0100"],
+)  # fmt: skip
+def test_interfaces_write_dates_in_many_ways(value: object) -> None:
+    assert from_any(value) == "2024-11-05T15:00:02Z"
+    assert from_any("20241105") == from_any("2024-11-05") == "2024-11-05T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, "", "soon", 0, 5, -1730818802, 10**13, 10**30, "Tue, 99 Nov 2024", [], {}, "9" * 10**5, 1e300]
+)
+def test_what_is_no_date_in_any_way_is_none(value: object) -> None:
+    assert from_any(value) is None
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 1e30, float("nan"), float("inf"), None])
