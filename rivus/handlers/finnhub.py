@@ -5,16 +5,16 @@ base_url: where Finnhub is.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeGuard
+from typing import TYPE_CHECKING, Any, Literal
 
 from rivus.handlers.fields import nested, value_at
 from rivus.model.outcome import ItemFailed, Json, RetryLater, Skip
 from rivus.net.finnhub import BASE, SECRET, ask
 from rivus.sources.addresses import web_address
 from rivus.sources.dates import from_seconds
+from rivus.sources.finnhubrows import is_number
 from rivus.sources.keys import one_line
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def quote(
         _wait(item, when)
     row = _object(_ask(ctx, base_url, "quote", symbol))
     found, traded = _picked(row, _QUOTE), row.get("t")
-    if not found.get("price") or not _is_number(traded):
+    if not found.get("price") or not is_number(traded):
         raise ItemFailed(f"Finnhub has no quote of {symbol}")
     if when == "after":
         _check_traded(item, traded)
@@ -150,10 +150,10 @@ def _check_traded(item: Json, traded: float) -> None:
 
 def _quarter(rows: list[Json], item: Json) -> Json:
     wanted = item.get("year"), item.get("quarter")
-    if not all(map(_is_number, wanted)):
+    if not all(map(is_number, wanted)):
         raise ItemFailed("`year` and `quarter` do not say which quarter the item is about")
     row = next((row for row in rows if (row.get("year"), row.get("quarter")) == wanted), None)
-    if row is None or not _is_number(row.get("actual")):
+    if row is None or not is_number(row.get("actual")):
         raise RetryLater(f"the figures of {wanted[0]}q{wanted[1]} are not there yet")
     return row
 
@@ -173,8 +173,4 @@ def _picked(row: Json, names: Mapping[str, str]) -> Json:
     """The texts and numbers of a row, by our names; what is empty is left out."""
     found = {name: row.get(theirs) for name, theirs in names.items()}
     texts = {name: one_line(value, 1_000) for name, value in found.items() if isinstance(value, str) and value.strip()}
-    return texts | {name: value for name, value in found.items() if _is_number(value)}
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return texts | {name: value for name, value in found.items() if is_number(value)}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from rivus.handlers import finnhub, http, video, youtube
+from rivus.handlers import finnhub, http, sec, video, youtube
 from rivus.handlers.article import article
 from rivus.handlers.selected import fields
 from rivus.handlers.web import page
@@ -28,6 +28,7 @@ PAGES: dict[str, Callable[..., Any]] = {
     "web.article": lambda item, ctx: article(item, ctx, min_text=100),
     "web.fields": lambda item, ctx: fields(item, ctx, fields={"price": {"select": ".price", "required": True}}),
     "http.json": lambda item, ctx: http.get_json(item, ctx, into="x"),
+    "sec.filing": lambda item, ctx: sec.filing(item, ctx, user_agent="Ada Smith ada@example.org"),
     "http.download": lambda item, ctx: http.download(item, ctx, max_mb=1),
 }
 VIDEOS = {"youtube.captions": youtube.captions, "youtube.info": video.info, "youtube.audio": video.audio}
@@ -37,7 +38,7 @@ YOUTUBE: dict[str, Kinds] = {"empty": FAILED, "403": (RetryLater,), "503": (Sour
 DONE: Kinds = (None,)
 OTHERS: dict[tuple[str, str], Kinds] = {
     ("web.page", "login"): DONE, ("http.download", "login"): DONE, ("http.download", "notjson"): DONE,
-    ("http.json", "login"): LATER, ("http.json", "notjson"): LATER,
+    ("http.json", "login"): LATER, ("http.json", "notjson"): LATER, ("sec.filing", "403"): (SourceBlocked,),
 }  # fmt: skip
 """A file of any kind is a file; the page of a login is for `expect:` to find."""
 TOKENS: dict[str, Kinds] = {"401": (Halt,), "403": (Halt,), "notjson": LATER, "login": LATER}

@@ -99,6 +99,11 @@ def test_refusals_become_outcomes(
     assert "test-token" not in str(raised.value)
 
 
+def test_numbers_beyond_all_bounds_are_none(ctx: FakeContext, site: Site) -> None:
+    found = quote({"symbol": "A"}, ctx, base_url=put(site, QUOTE, {"c": 1, "h": 10**400, "l": 2**63, "t": 1582641000}))
+    assert found == {"symbol": "A", "price": 1, "at": "2020-02-25T14:30:00Z"}
+
+
 def test_a_wrong_base_halts_the_job(ctx: FakeContext) -> None:
     with pytest.raises(Halt, match="base_url"):
         quote({"symbol": "A"}, ctx, base_url="finnhub.io")
@@ -181,7 +186,7 @@ def test_whatever_finnhub_has_answered_is_read_or_clearly_refused(ctx: FakeConte
             try:
                 assert handler({"symbol": "AAPL"}, ctx, base_url=base)["symbol"] == "AAPL"
                 read.add((handler.__name__, path.stem))
-            except (ItemFailed, RetryLater) as refused:
+            except (Halt, ItemFailed, RetryLater) as refused:
                 assert "Finnhub" in str(refused)
     assert {("quote", "quote_docs"), ("surprises", "stock_earnings_AAPL_docs")} <= read
     assert ("quote", "quote_unknown_symbol") not in read and "company" not in {name for name, _ in read}
