@@ -35,7 +35,7 @@ from release import (
 
 HIDDEN = tuple(map(Path, ("/root", "/home", "/tmp", "/var/tmp")))
 """Where the account that the units run as can see nothing."""
-STANDARD = {".", "bin", "lib", "share", "share/man", "share/man/man1"}
+STANDARD = {".", "bin", "lib", "share", "share/man", *(f"share/man/man{section}" for section in "157")}
 """Folders that stay when they are empty: Debian has links to some of them."""
 PYTHONS = [f"/usr/bin/python3{minor}" for minor in ("", ".14", ".13", ".12", ".11")] + ["/usr/local/bin/python3"]
 PROBE = """
@@ -130,7 +130,7 @@ def write_files(goal: Goal) -> None:
 def files(goal: Goal) -> Iterator[tuple[str, Path]]:
     """What to write below PREFIX, and the file that it is made of."""
     yield "bin/rivus", ROOT / "install" / "launcher"
-    yield from ((f"share/man/man1/{page.name}", page) for page in (ROOT / "man").glob("*.1"))
+    yield from ((f"share/man/man{page.suffix[1:]}/{page.name}", page) for page in (ROOT / "man").glob("*.[157]"))
     yield from ((f"share/rivus/jobs.d/{name}", ROOT / "jobs.d" / name) for name in examples())
     if not goal.personal:
         for kind in ("sysusers.d", "tmpfiles.d"):
@@ -180,7 +180,7 @@ def people(goal: Goal) -> tuple[Path, Path]:
 
 
 def first_jobs(goal: Goal) -> None:
-    """A first jobs.d where there is none: limits that hold, and jobs that nobody asked for yet as examples."""
+    """A first jobs.d where there is none: limits and prices that hold, jobs that nobody asked for yet as examples."""
     config, state = people(goal)
     jobs = config / "jobs.d"
     if goal.personal:
@@ -188,7 +188,7 @@ def first_jobs(goal: Goal) -> None:
     if jobs.is_dir() and any(jobs.iterdir()):
         return
     for name in examples():
-        off = name.endswith(".yaml") and name != "limits.yaml"
+        off = name.endswith(".yaml") and name not in ("limits.yaml", "prices.yaml")
         if name != "demo.yaml":
             source = ROOT / "jobs.d" / name
             write(jobs / (f"{name}.example" if off else name), source.read_bytes(), os.access(source, os.X_OK))

@@ -73,15 +73,16 @@ def tree(installed: Path, tmp_path: Path) -> Path:
 def test_everything_is_where_a_system_expects_it(installed: Path) -> None:
     there, source = names(installed), source_of(installed)
     assert {f"usr/local/bin/{file.name}" for file in (source / "bin").iterdir()} <= there
-    assert {f"usr/local/share/man/man1/{page.name}" for page in (source / "man").glob("*.1")} <= there
+    pages = (source / "man").glob("*.[157]")
+    assert {f"usr/local/share/man/man{page.suffix[1:]}/{page.name}" for page in pages} <= there
     assert {"usr/local/lib/sysusers.d/rivus.conf", "usr/local/lib/tmpfiles.d/rivus.conf"} <= there
     assert os.readlink(home(installed) / "current") in releases(installed) and len(releases(installed)) == 1
     assert {path.split("/")[0] for path in there} == {"usr", "etc"}
 
 
-def test_the_first_jobs_folder_has_limits_and_no_job_that_runs(installed: Path) -> None:
+def test_the_first_jobs_folder_has_limits_and_prices_and_no_job_that_runs(installed: Path) -> None:
     jobs = installed / "etc/rivus/jobs.d"
-    assert [file.name for file in jobs.glob("*.yaml")] == ["limits.yaml"]
+    assert sorted(file.name for file in jobs.glob("*.yaml")) == ["limits.yaml", "prices.yaml"]
     assert (jobs / "dml.yaml.example").read_text() == (source_of(installed) / "jobs.d/dml.yaml").read_text()
     assert run(installed / "usr/local/bin/rivus-check", "--jobs", jobs).returncode == 0
 
@@ -171,7 +172,8 @@ def test_removal_leaves_only_what_belongs_to_people(installed: Path, tree: Path)
     said = make(source_of(installed), "uninstall", DESTDIR=tree, PREFIX="/usr/local")
     assert names_plain(tree) == mine | {"var/lib/rivus/spool/item.json", "usr/local/bin/other"}
     folders = {str(path.relative_to(tree / "usr/local")) for path in (tree / "usr/local").rglob("*") if path.is_dir()}
-    assert folders == {"bin", "lib", "share", "share/man", "share/man/man1"}, "what every system has, and no more"
+    sections = {f"share/man/man{section}" for section in "157"}
+    assert folders == {"bin", "lib", "share", "share/man"} | sections, "what every system has, and no more"
     assert "/etc/rivus" in said and "/var/lib/rivus" in said
     again = run(*SETUP, "uninstall", "--prefix", "/usr/local", "--destdir", tree)
     assert again.returncode == 1 and "not installed" in again.stderr
