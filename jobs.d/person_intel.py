@@ -17,8 +17,8 @@ def lookup(
 ) -> dict[str, Any]:  # fmt: skip
     """What a source says of a person: `http.json`, with its parameters, for those who have `field`.
 
-    Raises Skip for who does not have it, and what `http.json` raises.
+    Raises Skip for who does not have it or is not known there, and what `http.json` raises.
     """
     if not item.get(field):
         raise Skip(f"there is no `{field}` of {item.get('name', ctx.key)}")
-    return get_json(item, ctx, url=url, params=params, select=select, into=into)
+    return get_json(item, ctx, url=url, params=params, select=select, into=into, absent="skip")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from rivus.handlers.fields import address_in, nested
 from rivus.handlers.template import filled, filled_address
-from rivus.model.outcome import Halt, ItemFailed, Json, RetryLater
+from rivus.model.outcome import Halt, ItemFailed, Json, RetryLater, Skip
 from rivus.net.charset import content_type
 from rivus.net.extras import load
 from rivus.sources.keys import one_line
@@ -28,6 +28,7 @@ def get_json(
     item: Json, ctx: Context, *, url: str | None = None, url_field: str = "url",
     params: dict[str, Scalar] | None = None, secret: str | None = None, header: str = "X-Api-Key",
     query: str | None = None, select: str | None = None, into: str | None = None,
+    absent: Literal["fail", "skip"] = "fail",
 ) -> Json:  # fmt: skip
     """The JSON that an address answers with.
 
@@ -37,10 +38,12 @@ def get_json(
     url:    the address, with fields of the item: `https://api.example.com/v1/{symbol}`. Their values are encoded; the
             host is written out.
     params: the query; texts may have fields in them too.
-    secret: the name of a secret that is sent as the header `header` or, if that is given, as the part `query` of the
-            query, and only to a `url` that the job names. List it under `secrets:` of the job, too.
+    secret: the name of a secret that is sent along, and only to a `url` that the job names. List it under `secrets:` of
+            the job, too.
+    header: the header that holds the secret; query: the part of the query that holds it instead.
     select: a JMESPath expression (https://jmespath.org).
     into:   needed for what is no object.
+    absent: what 404, 410 and an empty answer mean: the item has `failed`, or there is nothing to do (`skip`).
     Raises RetryLater for what is no JSON; ItemFailed if nothing is there (null, nothing selected, a missing field);
     Halt for a secret that is refused or missing and for parameters that make no sense; for HTTP statuses and
     connections whatever `rivus.net.session` says.
@@ -54,10 +57,11 @@ def get_json(
         raise Halt("a secret goes only to a `url` that stands in the job, not to an address from an item")
     address = filled_address(url, item) if url is not None else address_in(item, url_field)
     texts = {name: filled(value, item) if isinstance(value, str) else value for name, value in (params or {}).items()}
-    value = json_of(_asked(ctx, address, texts, secret, header, query))
+    nothing = Skip if absent == "skip" else ItemFailed
+    value = json_of(_asked(ctx, address, texts, secret, header, query, (404, 410) if absent == "skip" else ()))
     value = value if pick is None else _picked(pick, value)
     if value is None or value in ("", [], {}):
-        raise ItemFailed(f"{select or 'the answer'} is empty")
+        raise nothing(f"{select or 'the answer'} is empty")
     _check_fit(value)
     if into is None and not isinstance(value, dict):
         raise Halt(f"{select or 'the answer'} is no object: say with `into` under which name it belongs")
@@ -112,8 +116,9 @@ def download(
 
 
 def _asked(
-    ctx: Context, url: str, params: dict[str, Any], secret: str | None, header: str, query: str | None
-) -> requests.Response:
+    ctx: Context, url: str, params: dict[str, Any], secret: str | None, header: str, query: str | None,
+    nothing: tuple[int, ...],
+) -> requests.Response:  # fmt: skip
     from rivus.net.session import check, fetch
 
     headers = {"Accept": "application/json"}
@@ -126,6 +131,8 @@ def _asked(
     response = fetch(ctx.http, url, params=params, headers=headers)
     if secret and response.status_code == 401:
         raise Halt(f"the secret {secret} is refused (401)")
+    if response.status_code in nothing:
+        raise Skip(f"the address answered {response.status_code}")
     return check(response)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from rivus import secrets
 from rivus.handlers.http import download, get_json
-from rivus.model.outcome import Halt, ItemFailed, Outcome, RetryLater, SourceBlocked
+from rivus.model.outcome import Halt, ItemFailed, Outcome, RetryLater, Skip, SourceBlocked
 from rivus.net.record import Player, Recorder, read_record, taped
 from tests.conftest import World
 from tests.handlers.conftest import FakeContext
@@ -72,6 +72,14 @@ def test_a_part_of_the_answer_can_be_selected(ctx: FakeContext, site: Site) -> N
     for wrong in ("data[", "", "no_such(@)" + ")"):
         with pytest.raises(Halt, match="JMESPath"):
             get_json({"url": url}, ctx, select=wrong)
+
+
+def test_what_is_not_there_can_mean_that_there_is_nothing_to_do(ctx: FakeContext, site: Site) -> None:
+    for url in (f"{site.url}/nobody", put(site, "null")):
+        with pytest.raises(ItemFailed):
+            get_json({"url": url}, ctx)
+        with pytest.raises(Skip):
+            get_json({"url": url}, ctx, absent="skip")
 
 
 def test_what_is_no_object_needs_a_name(ctx: FakeContext, site: Site) -> None:
