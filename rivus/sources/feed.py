@@ -45,6 +45,8 @@ def feed(
     parsed = parse(response.content, response.headers.get("Content-Type", ""), base)
     if parsed.flaw:
         look.log.warning("%s is not well-formed: %s", url, parsed.flaw)
+    elif not parsed.entries:
+        look.log.warning("%s has no entries", url)
     found = (one for one in keyed(parsed.entries) if span.holds(one.data.get("published") or one.data.get("updated")))
     yield from islice(found, max_items)
     if parsed.flaw:
@@ -78,5 +80,7 @@ def _key(entry: Entry) -> str:
 
 def _exact(entry: Entry) -> str:
     data = entry.data
-    told = [str(data.get(name, "")) for name in ("url", "title", "published")]
+    url = str(data.get("url", ""))
+    address = f"{comparable(url)}#{url.partition('#')[2]}" if url else ""
+    told = [address, *(str(data.get(name, "")) for name in ("title", "published"))]
     return digest(*(told if any(told) else [str(data.get("summary", ""))]))

@@ -35,7 +35,7 @@ class Entry:
     id: str
     data: Json
     raw: Any = field(default=None, repr=False)
-    """feedparser's own view of the entry, for what only one site has."""
+    """feedparser's own view of the entry, or the item of a JSON Feed, for what only one site or kind of feed has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def _json_entry(item: Json, base: str) -> Entry:
         "tags": _tags(_list(item.get("tags"))),
         "enclosures": [x for x in enclosures if x][:MOST_ENCLOSURES],
     }
-    return Entry(one_line(item.get("id")), _filled(data))
+    return Entry(one_line(item.get("id")), _filled(data), item)
 
 
 def _authors(item: Json) -> list[Json]:

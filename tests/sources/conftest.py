@@ -25,6 +25,7 @@ class FakeLook:
         self.folder = folder
         self.secrets: dict[str, str] = {"finnhub_token": "test-token"}
         self.seen: dict[str, Json] = {}
+        self.gone: list[str] = []
 
     def known(self, key: str) -> bool:
         return key in self.seen
@@ -33,6 +34,10 @@ class FakeLook:
         if name not in self.secrets:
             raise Halt(f"no secret {name}")
         return self.secrets[name]
+
+    def vanished(self, key: str) -> None:
+        if self.known(key):
+            self.gone.append(key)
 
     def take(self, found: Iterator[Found]) -> list[Found]:
         """What is new; each is known as soon as it was yielded, as with a real publisher."""

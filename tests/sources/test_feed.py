@@ -169,3 +169,23 @@ def test_a_span_that_is_none_halts_before_anything_is_asked(look: FakeLook, site
     with pytest.raises(Halt, match="since"):
         list(feed(look, url=f"{site.url}/feed", since="90d"))
     assert site.asked == []
+
+
+@pytest.mark.parametrize(
+    ("declared", "encoding", "title"),
+    [
+        ("gb18030", "gb18030", "贴吧𠀀新闻"),
+        ("gb2312", "gb18030", "朱镕基 贴吧"),
+        ("utf-8", "latin-1", "Expansão é café"),
+    ],
+)
+def test_a_charset_that_is_wide_or_wrongly_declared_is_read_right(
+    look: FakeLook, site: Site, declared: str, encoding: str, title: str
+) -> None:
+    body = f'<?xml version="1.0" encoding="{declared}"?>' + rss(f"<guid>1</guid><title>{title}</title>")
+    url = site.put("/f", body.encode(encoding), kind=f"text/xml; charset={declared}")
+    assert next(feed(look, url=url)).data["title"] == title
+
+
+def test_a_feed_without_entries_is_warned_of(look: FakeLook, site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    assert list(feed(look, url=site.put("/f", rss()))) == [] and "has no entries" in caplog.text

@@ -87,3 +87,14 @@ def test_a_span_takes_the_files_changed_in_it(look: FakeLook) -> None:
     assert [one.key for one in found] == ["b", "a"]
     with pytest.raises(Halt, match="until"):
         list(files(look, glob="*", since="2024-01-01", until="2023-01-01"))
+
+
+def test_a_file_that_is_no_longer_there_has_vanished(look: FakeLook) -> None:
+    for name in ("a", "b"):
+        write(look.folder / f"in/{name}", name)
+    look.take(files(look, glob="in/*"))
+    (look.folder / "in/a").unlink()
+    look.take(files(look, glob="in/*", since="2000-01-01"))
+    assert look.gone == [], "a span tells nothing of the others"
+    look.take(files(look, glob="in/*"))
+    assert look.gone == ["in/a"]

@@ -69,8 +69,8 @@ def test_a_page_without_what_is_looked_for_is_never_a_silent_nothing(look: FakeL
 
 def test_an_unchanged_page_is_not_read_again(look: FakeLook, site: Site) -> None:
     url = site.put("/", PAGE, ETag='"v1"')
-    assert look.take(web_links(look, url=url, robots=False))
-    assert look.take(web_links(look, url=url, robots=False)) == []
+    assert look.take(web_links(look, url=url, robots="ignore"))
+    assert look.take(web_links(look, url=url, robots="ignore")) == []
     assert site.headers[1]["If-None-Match"] == '"v1"'
 
 
@@ -79,7 +79,7 @@ def test_robots_txt_is_obeyed(look: FakeLook, site: Site) -> None:
     url = site.put("/mine/", PAGE)
     with pytest.raises(Halt, match=r"robots\.txt forbids"):
         list(web_links(look, url=url))
-    assert list(web_links(look, url=url, robots=False))
+    assert list(web_links(look, url=url, robots="ignore"))
     assert list(web_links(look, url=site.put("/private/", PAGE)))
 
 
@@ -132,3 +132,17 @@ def test_recorded_lists_are_read(look: FakeLook, world: Any, name: str, least: i
 def test_a_bad_server_is_an_outcome(tmp_path: Path, world: Any, kind: str) -> None:
     with pytest.raises(Outcome):
         list(web_links(FakeLook(tmp_path, total=0.8), url=f"{world.url}/fault/{kind}"))
+
+
+def test_a_link_that_is_no_longer_there_has_vanished(look: FakeLook, site: Site) -> None:
+    url = site.put("/", "<a href=/1>1</a><a href=/2>2</a>")
+    look.take(web_links(look, url=url))
+    site.put("/", "<a href=/2>2</a><a href=/3>3</a>")
+    look.take(web_links(look, url=url))
+    assert [key.rpartition("/")[2] for key in look.gone] == ["1"]
+
+
+def test_other_parameters_read_an_unchanged_page_anew(look: FakeLook, site: Site) -> None:
+    url = site.put("/", PAGE, ETag='"v1"')
+    assert len(look.take(web_links(look, url=url, pattern="other"))) == 1
+    assert len(look.take(web_links(look, url=url))) == 3

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import json
 import socket
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from rivus.model.outcome import Halt, Outcome, RetryLater, SourceBlocked
-from rivus.sources import youtube
+from rivus.sources import youtube_page
 from rivus.sources.youtube import youtube_channel
 from tests.site import Site
 
@@ -22,19 +23,26 @@ def video(number: int) -> str:
     return f"video{number:06d}"
 
 
-def atom(numbers: range) -> str:
+def atom(numbers: range, dated: bool = False) -> str:
+    """A channel's feed; `dated`: each video was published so many hours before now as its number is below 100."""
     entries = "".join(
-        f"<entry><id>yt:video:{video(n)}</id><yt:videoId>{video(n)}</yt:videoId><title>T{n}</title></entry>"
+        f"<entry><id>yt:video:{video(n)}</id><yt:videoId>{video(n)}</yt:videoId><title>T{n}</title>"
+        f"{f'<published>{hours_ago(100 - n)}</published>' if dated else ''}</entry>"
         for n in numbers
     )
     spaces = 'xmlns="http://www.w3.org/2005/Atom" xmlns:yt="http://www.youtube.com/xml/schemas/2015"'
     return f"<feed {spaces}><yt:channelId>{CHANNEL[2:]}</yt:channelId>{entries}</feed>"
 
 
+def hours_ago(hours: float) -> str:
+    return (datetime.now(UTC) - timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def channel_page(numbers: range, more: bool = False) -> str:
     """What yt-dlp's extractor needs of a channel's page; with `more`, it asks for a second page that does not exist."""
     items: list[Any] = [
         {"richItemRenderer": {"content": {"videoRenderer": {"videoId": video(n), "title": {"simpleText": f"T{n}"},
+                                                             "publishedTimeText": {"simpleText": f"{100 - n} h ago"},
                                                              "viewCountText": {"simpleText": "1,234 views"}}}}}
         for n in numbers
     ]  # fmt: skip
@@ -178,7 +186,27 @@ def test_what_is_no_channel_id_halts(look: FakeLook, channel: str) -> None:
 
 @pytest.mark.parametrize("kind", ["hang", "reset", "trickle", "short", "loop", "private", "empty", "notjson", "login"])
 def test_a_bad_server_is_an_outcome(tmp_path: Any, world: Any, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(youtube, "LISTING_SECONDS", 0.5)
+    monkeypatch.setattr(youtube_page, "LISTING_SECONDS", 0.5)
     world.post(faults=[{"prefix": prefix, "kind": kind, "count": 9} for prefix in ("/feeds", "/channel")])
     with pytest.raises(Outcome, match=r"feed: .*; page: "):
         list(youtube_channel(FakeLook(tmp_path, total=0.5), channel=CHANNEL, base_url=world.url))
+
+
+def test_a_span_chooses_from_the_feed_by_date_and_from_the_page_roughly(look: FakeLook, tube: Site) -> None:
+    tube.put(FEED, atom(range(95, 80, -1), dated=True))
+    tube.put(PAGE, channel_page(range(95, 10, -1)))
+    span = {"since": hours_ago(40.5), "until": hours_ago(12.5)}
+    found = look.take(youtube_channel(look, channel=CHANNEL, base_url=tube.url, **span))
+    assert numbers(found) == list(range(87, 59, -1))
+    assert "published" in found[0].data and "published" not in found[-1].data
+    look.cursor, look.seen = {}, {}
+    assert numbers(look.take(youtube_channel(look, channel=CHANNEL, base_url=tube.url, max_items=9, **span))) == list(
+        range(87, 78, -1)
+    ), "what lies outside does not count"
+
+
+def test_a_feed_that_goes_back_beyond_the_span_needs_no_page(look: FakeLook, tube: Site) -> None:
+    tube.put(FEED, atom(range(95, 80, -1), dated=True))
+    found = look.take(youtube_channel(look, channel=CHANNEL, base_url=tube.url, since=hours_ago(12.5)))
+    assert numbers(found) == list(range(95, 87, -1))
+    assert tube.asked == [FEED]
