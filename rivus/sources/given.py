@@ -13,6 +13,7 @@ from rivus.model.context import Found, Look
 from rivus.model.outcome import Halt, Json
 from rivus.sources.dates import moment_of, span_of
 from rivus.sources.keys import is_fit, key_of
+from rivus.sources.listed import note_listed
 
 NETWORK = False
 FARTHEST = 3_660
@@ -73,6 +74,7 @@ def list(look: Look, *, items: builtins.list[Entry]) -> Iterator[Found]:
             raise Halt(f"items: {one.key!r} stands there twice")
         seen.add(one.key)
     yield from found
+    note_listed(look, (), {"": seen})
 
 
 def _entry(entry: Entry, number: int) -> Found:

@@ -15,11 +15,13 @@ from rivus.model.outcome import Halt, Json, RetryLater
 from rivus.sources import tables
 from rivus.sources.dates import Span, from_any, span_of
 from rivus.sources.keys import digest, key_of, text_of
+from rivus.sources.listed import note_listed
 
 NETWORK = False
 SETTLED = 2_000_000_000
 """Nanoseconds after which a file that changes has another time."""
 Format: TypeAlias = Literal["csv", "jsonl", "sqlite"]
+Asked: TypeAlias = tuple[str | None, ...]
 SUFFIXES: dict[str, Format] = {
     ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl",
     ".db": "sqlite", ".sqlite": "sqlite", ".sqlite3": "sqlite",
@@ -68,7 +70,7 @@ def rows(
     if state and look.cursor.get("validators") == state:
         return
     table = _opened(file, kind, delimiter or ("\t" if path.lower().endswith(".tsv") else ","), query)
-    yield from _found(look, table, key, published, span, max_rows)
+    yield from _found(look, table, key, published, span, max_rows, (path, key, query))
     look.cursor["validators"] = state
 
 
@@ -86,7 +88,7 @@ def _opened(file: Path, kind: Format, delimiter: str, query: str | None) -> Iter
 
 
 def _found(
-    look: Look, table: Iterator[Json | str], key: str, published: str | None, span: Span, most: int
+    look: Look, table: Iterator[Json | str], key: str, published: str | None, span: Span, most: int, asked: Asked
 ) -> Iterator[Found]:
     seen: set[str] = set()
     bad: list[str] = []
@@ -104,10 +106,12 @@ def _found(
                 yield found
     if repeated:
         look.log.warning("%d rows are left out: others before them have the same %s", repeated, key)
-    if next(table, None) is not None:
+    if more := next(table, None) is not None:
         look.log.warning("there are more than the %d rows of max_rows", most)
     if bad:
         raise RetryLater(f"{len(bad)} rows are no items, the first: {bad[0]}")
+    if not more and span.open:
+        note_listed(look, asked, {"": seen})
 
 
 def _row(row: Json | str, key: str, published: str | None) -> Found | str:

@@ -83,3 +83,9 @@ def test_a_list_gives_its_texts_numbers_and_mappings(look: FakeLook) -> None:
 def test_an_entry_without_a_key_of_its_own_halts_the_job_before_anything_is_found(look: FakeLook, items: Any) -> None:
     with pytest.raises(Halt, match="items"):
         next(given_list(look, items=["good", *items]))
+
+
+def test_an_entry_that_is_no_longer_listed_has_vanished(look: FakeLook) -> None:
+    look.take(given_list(look, items=["a", "b"]))
+    look.take(given_list(look, items=["b"]))
+    assert look.gone == ["a"]

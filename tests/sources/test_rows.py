@@ -202,3 +202,17 @@ def test_a_database_that_is_locked_is_tried_again_later(look: FakeLook, monkeypa
     with pytest.raises(RetryLater, match="locked"):
         keys(look, path="a.db", key="id", query="SELECT id FROM t")
     writer.close()
+
+
+def test_a_row_that_is_no_longer_there_has_vanished(look: FakeLook) -> None:
+    for text, gone in (("id\na\nb\n", []), ("id\nb\nlonger\n", ["a"]), ("id\nmuch longer\n", ["a", "b", "longer"])):
+        put(look, "a.csv", text)
+        look.take(rows(look, path="a.csv", key="id"))
+        assert look.gone == gone
+
+
+def test_of_a_table_with_more_rows_than_are_read_nothing_has_vanished(look: FakeLook) -> None:
+    for text in ("id\na\nb\n", "id\nb\nlonger\n"):
+        put(look, "a.csv", text)
+        look.take(rows(look, path="a.csv", key="id", max_rows=1))
+    assert look.gone == []
