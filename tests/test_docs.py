@@ -17,9 +17,12 @@ import pytest
 
 from rivus.commands import NAMES
 from rivus.model.states import BOXES, TABLE
+from rivus.tell.check import check
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted((ROOT / "man").glob("*.1"))
+OTHERS = sorted((ROOT / "man").glob("*.[57]"))
+JOB = (ROOT / "man" / "rivus-job.5").read_text("utf-8")
 
 
 def load_generator() -> ModuleType:
@@ -125,14 +128,14 @@ def test_every_command_has_a_man_page() -> None:
 
 @pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md"])
 def test_the_texts_name_every_command_and_no_other(name: str) -> None:
-    assert names_in(ROOT / name) == commands()
+    assert names_in(ROOT / name) - {page.stem for page in OTHERS} == commands()
 
 
 def test_the_state_table_in_the_text_is_the_one_in_the_code() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
-    told = re.findall(r"^\| (\w) \| ([a-z ]+) \| (.+?) → (\w+) \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
+    told = re.findall(r"^\| (\w) \| ([a-z ]+) \| (.+?) → ([\w()]+) \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
     sources = {row.letter: " ".join(box for box in BOXES if box in row.sources) or "(new)" for row in TABLE}
-    known = [(row.letter, row.name, sources[row.letter], row.target, row.by, row.crash) for row in TABLE]
+    known = [(row.letter, row.name, sources[row.letter], row.target or "(gone)", row.by, row.crash) for row in TABLE]
     assert [tuple(row) for row in told] == known
 
 
@@ -148,10 +151,39 @@ def test_a_man_page_has_the_usual_sections_and_names_only_pages_that_exist(page:
     sections = re.findall(r"^\.SH (.+)$", text, re.MULTILINE)
     assert sections[:3] == ["NAME", "SYNOPSIS", "DESCRIPTION"] and sections[-1] == "SEE ALSO"
     assert {"OPTIONS", "COMMANDS"} & set(sections) and "EXIT STATUS" in sections
-    assert set(re.findall(r"\brivus-[a-z]+", text)) <= commands() | {page.stem}
+    assert pages_in(text) <= commands() | {one.stem for one in PAGES + OTHERS}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def pages_in(text: str) -> set[str]:
+    return set(re.findall(r"\brivus-[a-z]+", text))
+
+
+@pytest.mark.parametrize("page", OTHERS, ids=lambda page: page.name)
+def test_a_page_of_another_section_names_pages_by_their_sections(page: Path) -> None:
+    text = page.read_text("utf-8").replace("\\-", "-")
+    sections = re.findall(r"^\.SH (.+)$", text, re.MULTILINE)
+    assert sections[:2] == ["NAME", "DESCRIPTION"] and sections[-1] == "SEE ALSO"
+    told = re.findall(r"\b(rivus(?:-[a-z]+)?) \(?(\d)\)", text)
+    assert {f"{name}.{section}" for name, section in told} <= {one.name for one in PAGES + OTHERS}
+    assert pages_in(text) <= {one.stem for one in PAGES + OTHERS}
+    assert f"{page.stem} ({page.suffix[1:]})" in (ROOT / "man" / "rivus.1").read_text("utf-8").replace("\\-", "-")
+
+
+def test_every_field_of_jobs_d_is_explained_in_words() -> None:
+    tables = re.findall(r"generated: begin fields \w+\n\.PP\n\.EX\n(.*?)\.EE", JOB, re.DOTALL)
+    fields = {line.split()[0] for table in tables for line in table.splitlines()}
+    assert len(tables) == 10 and "strategy" in fields
+    assert {field for field in fields if f"\\fB{field}\\fR" not in JOB} == set()
+
+
+def test_the_examples_of_the_format_are_jobs_without_a_problem(tmp_path: Path) -> None:
+    limits, job = re.findall(r"^\.EX\n(.*?)^\.EE$", JOB.partition(".SH EXAMPLES")[2], re.DOTALL | re.MULTILINE)
+    (tmp_path / "limits.yaml").write_text(limits)
+    (tmp_path / "news.yaml").write_text(job.replace("\\-", "-"))
+    assert check(tmp_path) == []
+
+
+@pytest.mark.parametrize("page", PAGES + OTHERS, ids=lambda page: page.name)
 def test_a_man_page_renders_without_a_warning(page: Path) -> None:
     if not shutil.which("groff"):
         pytest.skip("needs groff")

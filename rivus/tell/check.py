@@ -14,9 +14,10 @@ from shutil import which
 from typing import Any
 
 from rivus.config.doctor import read_doctor
-from rivus.config.load import load_jobs
+from rivus.config.load import Jobs, load_jobs
 from rivus.config.prices import read_prices
-from rivus.config.problem import Finding, Problem, Where, problem_at
+from rivus.config.problem import Finding, Problem, Where, did_you_mean, problem_at, quoted
+from rivus.config.rules import awaited
 from rivus.config.schema import Discover, Job, Stage
 from rivus.errors import BadConfig
 from rivus.plugins import Kind, bind, find
@@ -31,7 +32,8 @@ def check(folder: Path) -> list[Problem]:
     problems = list(jobs.problems)
     for job in jobs.drafts.values():
         shown = str(folder / job.file.name)
-        problems += (problem_at(shown, job.marks, finding) for finding in _job_findings(job))
+        findings = [*_job_findings(job), *_awaited_findings(job, jobs), *_chain_findings(job, jobs)]
+        problems += (problem_at(shown, job.marks, finding) for finding in findings)
     return sorted([*problems, *read_doctor(folder)[1], *read_prices(folder)[1]])
 
 
@@ -41,6 +43,35 @@ def _job_findings(job: Job) -> Iterator[Finding]:
     for name, stage in job.stages.items():
         if isinstance(stage, Stage):
             yield from _stage_findings(("stages", name), stage, job.folder)
+
+
+def _awaited_findings(job: Job, jobs: Jobs) -> Iterator[Finding]:
+    """Children that are awaited in other jobs."""
+    for place, need in awaited(job):
+        other, stage = need.target
+        if other == job.name or other in jobs.broken:
+            continue
+        theirs = jobs.drafts.get(other)
+        if theirs is None:
+            yield (*place, "children"), f"unknown job {quoted(other)}{did_you_mean(other, jobs.drafts)}"
+        elif stage not in theirs.stages:
+            yield (*place, "children"), f"{other} has no stage {quoted(stage)}{did_you_mean(stage, theirs.stages)}"
+
+
+def _chain_findings(job: Job, jobs: Jobs) -> Iterator[Finding]:
+    """The job and stage that the strategy `items` takes its items from."""
+    if not isinstance(job.discover, Discover) or job.discover.strategy != "items":
+        return
+    other, stage = (job.discover.params.get(name) for name in ("job", "stage"))
+    theirs = jobs.drafts.get(other) if isinstance(other, str) else None
+    if other == job.name:
+        yield ("discover", "job"), "a job cannot be its own source"
+    elif not isinstance(other, str) or other in jobs.broken:
+        return
+    elif theirs is None:
+        yield ("discover", "job"), f"unknown job {quoted(other)}{did_you_mean(other, jobs.drafts)}"
+    elif isinstance(stage, str) and stage not in theirs.stages:
+        yield ("discover", "stage"), f"{other} has no stage {quoted(stage)}{did_you_mean(stage, theirs.stages)}"
 
 
 def _discover_findings(discover: Discover, folder: Path) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -45,13 +45,13 @@ class Needs:
 def discover_needs(job: Job) -> Needs:
     """What looking for items of `job` needs."""
     strategy = job.discover.strategy if job.discover else ""
-    return _of_job(job, _stated(_module(SOURCES, strategy, job.folder)))
+    return _of_job(job, stated(module_of(SOURCES, strategy, job.folder)))
 
 
 def stage_needs(job: Job, stage: Stage) -> Needs:
     """What a stage of `job` needs. A `command:` may use the network."""
-    stated = _stated(_module(HANDLERS, stage.handler, job.folder)) if stage.handler else {}
-    needs, given = _of_job(job, stated), stage.sandbox
+    constants = stated(module_of(HANDLERS, stage.handler, job.folder)) if stage.handler else {}
+    needs, given = _of_job(job, constants), stage.sandbox
     return replace(
         needs,
         network=needs.network if given.network is None else given.network,
@@ -78,16 +78,16 @@ def has_hooks(jobs: Path) -> bool:
     return any(os.access(jobs / "hooks.d" / name, os.X_OK) for name in hooks)
 
 
-def _of_job(job: Job, stated: dict[str, Any]) -> Needs:
+def _of_job(job: Job, constants: dict[str, Any]) -> Needs:
     return Needs(
-        network=stated.get("NETWORK", True),
-        javascript=stated.get("JAVASCRIPT", False),
-        secrets=tuple(sorted({*stated.get("SECRETS", ()), *job.secrets})),
+        network=constants.get("NETWORK", True),
+        javascript=constants.get("JAVASCRIPT", False),
+        secrets=tuple(sorted({*constants.get("SECRETS", ()), *job.secrets})),
         hosts=tuple(job.allow_private_hosts),
     )
 
 
-def _module(registry: dict[str, str], name: str, folder: Path) -> Path | None:
+def module_of(registry: Mapping[str, str], name: str, folder: Path) -> Path | None:
     """The file of a source or handler of ours, or of jobs.d; None for one that is installed elsewhere."""
     if target := registry.get(name):
         return Path(rivus.__file__).parent.parent.joinpath(*target.partition(":")[0].split(".")).with_suffix(".py")
@@ -95,17 +95,21 @@ def _module(registry: dict[str, str], name: str, folder: Path) -> Path | None:
     return folder / f"{module}.py" if module.isidentifier() else None
 
 
-def _stated(file: Path | None) -> dict[str, Any]:
+def stated(file: Path | None) -> dict[str, Any]:
     """The constants that a module states in the right type. One that cannot be read states nothing."""
     if file is None or not file.is_file():
         return {}
     try:
-        with file.open("rb") as source:
-            text = source.read(LARGEST_MODULE + 1)
-        tree = ast.parse(text if len(text) <= LARGEST_MODULE else b"")
+        return dict(_constants(read_tree(file)))
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
-    return dict(_constants(tree))
+
+
+def read_tree(file: Path) -> ast.Module:
+    """The syntax tree of a module, an empty one of a file that is too large. Raises what `ast.parse` and reading do."""
+    with file.open("rb") as source:
+        text = source.read(LARGEST_MODULE + 1)
+    return ast.parse(text if len(text) <= LARGEST_MODULE else b"")
 
 
 def _constants(tree: ast.Module) -> Iterator[tuple[str, Any]]:

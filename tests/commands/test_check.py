@@ -72,6 +72,33 @@ def test_a_file_that_is_no_yaml_or_no_text_is_a_problem(house: House) -> None:
     assert done.err == ""
 
 
+def test_strategies_and_handlers_are_listed_with_those_of_the_jobs(house: House) -> None:
+    house.job("demo", CHAIN, steps=STEPS)
+    listed = house.run("rivus-check", "--handlers").out.splitlines()
+    assert [row.split()[0] for row in listed if row.startswith("steps.")]
+    page = next(number for number, row in enumerate(listed) if row.startswith("web.page "))
+    assert "One web page: its body" in listed[page] and listed[page + 1].split() == [
+        "[url_field]", "[into]", "[min_text]",
+    ]  # fmt: skip
+    rows = house.run("rivus-check", "--strategies", "--json", "feed", "--jobs", "/no/such").lines
+    assert rows[0].keys() == {
+        "name", "summary", "parameters", "since_until", "network", "secrets", "extras", "doc",
+    }  # fmt: skip
+    assert (rows[0]["name"], rows[0]["since_until"], rows[0]["parameters"][0]["required"]) == ("feed", True, True)
+
+
+def test_all_about_one_is_its_signature_and_its_docstring(house: House) -> None:
+    told = house.run("rivus-check", "--handlers", "llm.embed").out
+    assert told.startswith("llm.embed: The vector of an item's text") and "secrets: llm_api_key" in told
+    assert "  max_chars (whole number, default 20000)\n" in told and "embed: {handler: llm.embed" in told
+    assert "web.page" not in told
+
+
+def test_a_name_that_nobody_has_is_a_mistake_on_the_command_line(house: House) -> None:
+    assert "did you mean 'web.page'?" in house.run("rivus-check", "--handlers", "web.pag", code=2).err
+    assert "--strategies" in house.run("rivus-check", "feed", code=2).err
+
+
 def test_a_folder_that_is_not_there_is_said(house: House) -> None:
     done = house.run("rivus-check", "--jobs", "/no/such", code=78)
     assert (done.out, done.err) == (

@@ -149,6 +149,21 @@ def test_a_stage_that_could_not_be_read_is_passed_over(folder: Path) -> None:
     assert len(found) == 5
 
 
+def test_children_must_be_awaited_in_a_stage_that_there_is(folder: Path) -> None:
+    (folder / "pages.yaml").write_text("stages: {map: {handler: my.score}}")
+    (folder / "broken.yaml").write_text("stages: 5")
+    text = "stages:\n  a: {handler: my.fetch}\n  b: {handler: my.score, needs: [a, {children: 'JOB'}]}"
+    said = {
+        "pages:map": [],
+        "pages:mpa": ["3:38: stages.b.needs[1].children: pages has no stage 'mpa', did you mean 'map'?"],
+        "page:map": ["3:38: stages.b.needs[1].children: unknown job 'page', did you mean 'pages'?"],
+        "broken:map": [],
+    }
+    for place, expected in said.items():
+        found = problems(folder, text.replace("JOB", place))
+        assert [one for one in found if "broken.yaml" not in one] == expected
+
+
 def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BadConfig):
         check(tmp_path / "none")
@@ -159,3 +174,23 @@ def test_a_price_that_is_none_is_named(tmp_path: Path) -> None:
     assert [str(problem) for problem in check(tmp_path)] == [
         f"{tmp_path}/prices.yaml:1:1: small: missing field 'output'"
     ]
+
+
+@pytest.mark.parametrize(
+    ("chain", "said"),
+    [
+        ("job: frist, stage: score", ["1:29: discover.job: unknown job 'frist', did you mean 'first'?"]),
+        ("job: first, stage: scroe", ["1:41: discover.stage: first has no stage 'scroe', did you mean 'score'?"]),
+        ("job: a, stage: b", ["1:29: discover.job: a job cannot be its own source"]),
+        ("job: 5, stage: b", ["1:29: discover.job: expected text, got a whole number: quote it"]),
+        ("job: broken, stage: b", []),
+        ("job: first, stage: score, where: {n: {min: 5}, m: [a, 1], o: true}", []),
+        ("job: first, stage: score, where: {n: {min: [5]}}", ["1:67: discover.where.n.min: "]),
+    ],
+)
+def test_the_job_and_stage_that_items_come_from_are_known(folder: Path, chain: str, said: list[str]) -> None:
+    (folder / "first.yaml").write_text("stages: {score: {command: [cat]}}")
+    (folder / "broken.yaml").write_text("stages: 5")
+    found = problems(folder, f"discover: {{strategy: items, {chain}}}\nstages: {{b: {{command: [cat]}}}}")
+    mine = [line for line in found if "broken.yaml" not in line]
+    assert len(mine) == len(said) and all(line.startswith(start) for line, start in zip(mine, said, strict=True)), mine
