@@ -7,6 +7,7 @@ and MOST_CHARACTERS; what is larger is left to the plain method, whose time is l
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from rivus.handlers.bodies import body_of, keep_body
@@ -28,6 +29,9 @@ MOST_CHARACTERS = 5_000_000
 """Together they keep the worst page known (lists in lists) to about 2 s."""
 LEAST = 25
 """Characters; what trafilatura finds below that is a caption or a button."""
+_alone = threading.Lock()
+"""Held while trafilatura works: when several threads begin with it at once, lxml, on which it stands, corrupts the
+memory of the process about once in 25 starts (lxml 6.1)."""
 
 
 def article(
@@ -82,6 +86,11 @@ def extracted(html: str, url: str) -> tuple[str, Json]:
     """Text, author and date as trafilatura finds them; ("", {}) if it finds no text, may not try or is not there."""
     if len(html) > MOST_CHARACTERS or html.count("<") > MOST_TAGS:
         return "", {}
+    with _alone:
+        return _extracted(html, url)
+
+
+def _extracted(html: str, url: str) -> tuple[str, Json]:
     try:
         extract = load("trafilatura", "articles").bare_extraction
     except Halt:

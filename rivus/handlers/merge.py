@@ -33,7 +33,7 @@ def best(
     paywalled:  phrases, whatever their case, of a text that is not the whole text.
     Raises ItemFailed when none of the objects holds anything.
 
-        merge: {handler: merge.best, needs: [live, archive], with: {sources: [live, archive], scalars: newest}}
+        merge: {handler: merge.best, needs: [live, copy], with: {sources: [live, copy], scalars: newest}}
     """
     given = {name: item[name] for name in sources if isinstance(item.get(name), dict)}
     ranked = sorted(given, key=lambda name: _date(given[name], date_field), reverse=True)  # stable: else as they stand

@@ -87,7 +87,7 @@ def test_an_idea_is_read_twice_and_judged_by_what_came_of_it(ideas: Shipped, sit
     kept = [f"http://www.valueinvestorsclub.com:80/idea/{path}" for path in ("Old/5", "Old/5/messages", "Good/1", "")]
     rows = [["20110203040506", original, "text/html", "200", "A", "9"] for original in kept]
     put_json(site, "/cdx/search/cdx", [head, *rows])
-    ideas.command("rivus-run", "ideas", "ideas_archive")
+    ideas.command("rivus-run", "ideas", "ideas_archive", "--linger", "0s")
     prefix = site.url.replace("http:", "https:") + "/idea/"
     keys = {name: f"{prefix}{path}" for name, path in [("good", "Good/1"), ("bad", "Bad/2"), ("old", "Old/5")]}
     assert len(ideas.keys("text")) == 5, "what the archive and the list both have is one item"
@@ -107,7 +107,7 @@ def test_an_idea_is_read_twice_and_judged_by_what_came_of_it(ideas: Shipped, sit
     assert shown["Young"]["quality"] == 8, "the judgement does not wait for the outcome"
     judged = [one for one in model.requests if "how well the case is made" in one["body"]["messages"][0]["content"]]
     assert judged and all("excess" not in one["body"]["messages"][-1]["content"] for one in judged)
-    assert ideas.command("rivus-run", "ideas", "ideas_archive") == []
+    assert ideas.command("rivus-run", "ideas", "ideas_archive", "--linger", "0s") == []
 
 
 def test_a_gain_is_reckoned_from_the_first_price_after_the_idea() -> None:
