@@ -8,6 +8,7 @@ nothing but the files in `static/`, and an answer that goes wrong half way never
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from ipaddress import ip_address
@@ -65,11 +66,33 @@ class Guard:
             return
         self._began()
         try:
-            await self._app(_cleaned(scope), receive, answer)
+            await _while_wanted(self._app(_cleaned(scope), _nothing, answer), receive)
         except Exception as error:  # noqa: BLE001 - nothing that a request does may end the server
             await answer.broken(error)
         finally:
             self._ended()
+
+
+async def _while_wanted(answering: Awaitable[None], receive: Receive) -> None:
+    """Ends the answer when the visitor has gone: a long table would be written to nobody, with a warning a row."""
+    work, gone = asyncio.ensure_future(answering), asyncio.ensure_future(_gone(receive))
+    try:
+        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            work.result()
+    finally:
+        work.cancel()
+        gone.cancel()
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _nothing() -> Message:
+    """What is read of a request: pages are asked for without a body."""
+    return {"type": "http.request", "body": b"", "more_body": False}
 
 
 def refused(scope: Scope, hosts: frozenset[str]) -> tuple[int, str] | None:

@@ -51,8 +51,11 @@ class Visitor:
         async def send(message: dict[str, Any]) -> None:
             sent.append(message)
 
+        parts = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
         async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": b"", "more_body": False}
+            """The request, and then nothing: the visitor stays."""
+            return next(parts, None) or await asyncio.get_running_loop().create_future()
 
         await self.app(scope, receive, send)
         start, *bodies = sent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -144,6 +145,30 @@ def test_what_cannot_be_decoded_is_the_requests_fault() -> None:
 def test_an_error_in_the_middle_ends_the_answer() -> None:
     answer = Door(raises=RuntimeError("late"), half=True).visit("/")
     assert (answer.status, answer.body) == (200, b"hello ")
+
+
+def test_nothing_more_is_written_to_a_visitor_who_has_gone() -> None:
+    written: list[Message] = []
+
+    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while True:
+            await send({"type": "http.response.body", "body": b"a row", "more_body": True})
+            await asyncio.sleep(0)
+
+    async def send(message: Message) -> None:
+        written.append(message)
+
+    async def receive() -> Message:
+        while len(written) < 5:
+            await asyncio.sleep(0)
+        return {"type": "http.disconnect"}
+
+    counted: list[str] = []
+    guard = Guard(endless, frozenset(), lambda: counted.append("began"), lambda: counted.append("ended"))
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"localhost")]}
+    asyncio.run(asyncio.wait_for(guard(scope, receive, send), 10))
+    assert 5 <= len(written) < 10 and counted == ["began", "ended"]
 
 
 def test_the_guard_counts_what_it_lets_through() -> None:

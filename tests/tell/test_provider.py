@@ -153,9 +153,9 @@ def test_a_huge_answer_is_not_read_to_its_end(model: Model) -> None:
 def test_a_server_that_hangs_is_left_when_the_time_is_over(model: Model) -> None:
     model.reply = lambda body: None
     start = time.monotonic()
-    with pytest.raises(NoAnswer, match=r"within 0\.3 s"):
-        provider(at(model, timeout=0.3)).ask(PROMPT)
-    assert time.monotonic() - start < 5
+    with pytest.raises(NoAnswer, match=r"within 1 s"):
+        provider(at(model, timeout=1)).ask(PROMPT)
+    assert time.monotonic() - start < 10
 
 
 def test_a_private_address_is_refused_unless_it_is_opened(model: Model) -> None:
