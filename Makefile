@@ -24,7 +24,7 @@ help:
 	@echo 'make test      ruff, mypy and the tests'
 	@echo 'make torture   minutes of kills and random moves; nothing may be lost'
 	@echo 'make bench     the speed budgets, measured'
-	@echo 'make man       writes the parts of the man pages that follow from the commands'
+	@echo 'make man       writes the parts of the man pages that follow from the code'
 	@echo 'make install   for the machine (as root), or for yourself with PREFIX=~/.local; again: the newer release'
 	@echo 'make uninstall removes that, and keeps jobs, spool and credentials'
 	@echo 'make screenshots  all pages of the dashboard as pictures, in screenshots/ (with playwright and chromium)'
@@ -36,7 +36,7 @@ run: $(VENV)/run.stamp
 test: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 3 -m 'not torture'
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m 'not torture'
 
 torture: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n 2 -m torture

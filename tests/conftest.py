@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
 import subprocess
@@ -20,6 +21,17 @@ from rivus.net.guard import guarding
 
 ROOT = Path(__file__).resolve().parent.parent
 pytest_plugins = ["tests.machines"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Commands under test write no bytecode: without this each would compile all its modules at each start."""
+    if not hasattr(config, "workerinput"):
+        compileall.compile_dir(ROOT / "rivus", quiet=2)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Machines that boot come first: such tests mostly wait, and one worker does so while the others compute."""
+    items.sort(key=lambda item: "boot" not in getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(autouse=True)
@@ -146,6 +158,11 @@ class Done:
 @pytest.fixture
 def house(tmp_path: Path) -> House:
     """An empty jobs.d and spool."""
-    (tmp_path / "jobs.d").mkdir()
-    (tmp_path / "spool").mkdir()
-    return House(tmp_path)
+    return furnished(tmp_path)
+
+
+def furnished(folder: Path) -> House:
+    """The same in this folder, for what several tests share."""
+    for name in ("jobs.d", "spool"):
+        (folder / name).mkdir()
+    return House(folder)

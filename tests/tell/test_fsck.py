@@ -18,19 +18,27 @@ from rivus.spool.owners import Owner
 from rivus.tell.checkup import Finding
 from rivus.tell.fsck import fsck
 from tests.commands.samples import CHAIN, STEPS
-from tests.conftest import House
+from tests.conftest import House, furnished
 
 
-@pytest.fixture
-def chain(house: House) -> House:
-    """A chain of three stages: `a` is done in all, `b` in the first, `c` is new."""
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a chain of three stages: `a` is done in all, `b` in the first, `c` is new."""
+    house = furnished(tmp_path_factory.mktemp("chain"))
     house.job("demo", CHAIN, steps=STEPS)
     inject(house, "a")
     house.run("rivus-run", "demo")
     inject(house, "b")
     house.run("rivus-stage", "demo:fetch")
     inject(house, "c")
-    return house
+    return house.root
+
+
+@pytest.fixture
+def chain(original: Path, tmp_path: Path) -> House:
+    """A copy of that folder, with its hard links and times."""
+    subprocess.run(["cp", "--archive", f"{original}/.", tmp_path], check=True)
+    return House(tmp_path)
 
 
 def inject(house: House, *keys: str) -> None:

@@ -124,6 +124,20 @@ def test_arrivals_at_a_parked_source_do_not_spin(house_box: Box) -> None:
     assert starts(house_box, "rivus-stage@ticks:fetch.service") == before
 
 
+def test_a_stage_over_its_budget_puts_its_items_off_and_does_not_spin(house_box: Box) -> None:
+    yaml = TICKS.replace("every: 2s", "every: 1h").replace("retry: [1s]", "concurrency: 1, budget: {calls: 1}")
+    job(house_box, yaml, HANDLERS.replace("    name =", "    ctx.cost(calls=1)\n    name ="))
+    install(house_box)
+    drop(house_box, ["paid", "unpaid"])
+    house_box.wait_for(lambda: len(boxes(house_box, "fetch", "done", "later")) == 2, "an item in done, one in later")
+    drop(house_box, ["late"])
+    house_box.wait_for(lambda: len(boxes(house_box, "fetch", "later")) == 2, "the next one in later")
+    house_box.wait_for(lambda: active(house_box, "rivus-stage@ticks:fetch.service") == "inactive", "the end")
+    assert (len(boxes(house_box, "fetch", "done")), boxes(house_box, "fetch", "ready")) == (1, [])
+    assert starts(house_box, "rivus-stage@ticks:fetch.service") <= 4
+    assert active(house_box, "rivus-stage@ticks:fetch.path") == "active"
+
+
 def test_a_stage_that_cannot_start_is_tried_slowly_and_told_of(house_box: Box) -> None:
     job(house_box, TICKS.replace("every: 2s", "every: 1h"))
     install(house_box)
@@ -156,9 +170,13 @@ def test_what_a_stage_and_a_discovery_say_is_in_the_journal(house_box: Box) -> N
 def test_a_stage_killed_at_work_is_mended_without_a_person(house_box: Box) -> None:
     job(house_box, TICKS.replace("every: 2s", "every: 1h"))
     install(house_box)
+    unit = "rivus-stage@ticks:fetch.service"
+    # The pause after a failure is shorter than in life: that there is one is tested in test_hardening.
+    pause = """ExecStopPost=/bin/sh -c '[ "$$SERVICE_RESULT" = success ] || exec sleep 2'"""
+    house_box.write(f"/etc/systemd/system/{unit}.d/pause.conf", f"[Service]\nExecStopPost=\n{pause}\n")
+    house_box.run("systemctl", "daemon-reload")
     house_box.write(f"{JOBS}/stuck", "")
     drop(house_box, ["slow"])
-    unit = "rivus-stage@ticks:fetch.service"
     house_box.wait_for(lambda: active(house_box, unit) == "activating", "the stage at work")
     running = f"{SPOOL}/ticks/fetch/running"
     house_box.wait_for(lambda: house_box.run("find", running, "-name", "*.json").stdout, "the claim")
