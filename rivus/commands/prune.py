@@ -67,7 +67,7 @@ def _due(spool: Spool, jobs: Jobs, chosen: list[str], journal: bool, as_json: bo
     now = time.time()
     for name in chosen:
         for row in due(spool, jobs.jobs[name], now):
-            click.echo(json.dumps(row) if as_json else f"{row['job']}/{plain(row['item'])}\t{row['what']}")
+            click.echo(json.dumps(row) if as_json else f"{row['job']}/{plain(row['key'])}\t{row['what']}")
     for day in old_days(spool, jobs, now) if journal else ():
         click.echo(json.dumps({"what": "journal", "day": day[:10]}) if as_json else f"{day[:10]}\tjournal")
     return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,8 +59,8 @@ def reset(house: House, job: Job, stage: str, bounds: Bounds, as_json: bool) -> 
         count += 1
         if as_json:
             click.echo(json.dumps({"job": job.name, "key": key, "stage": stage}, ensure_ascii=False))
-    if not count and (left := survey.counts[stage]).stale > left.ready:
-        say(f"{job.name}:{stage}: {left.stale - left.ready} wait until all that they need is done and fresh")
+    if not count and (waits := survey.counts[stage].waits):
+        say(f"{job.name}:{stage}: not yet: {_waiting(waits)}")
     say(f"{job.name}:{stage}: {count} run again", 1)
 
 
@@ -115,7 +115,10 @@ def _print(row: Json, as_json: bool, options: str) -> None:
         why = ", ".join(f"{plain(name)} {count}" for name, count in row["why"].items())
         click.echo(f"{place}  {row['stale']} of {row['results']} stale: {why}")
         click.echo(f"    redo: {_price(row['redo'])}{_follows(row['follows'])}")
-        click.echo(f"    {row['ready']} can run now: {with_options(f'rivus-stale reset {place}', options)}")
+        if row["ready"]:
+            click.echo(f"    {row['ready']} can run now: {with_options(f'rivus-stale reset {place}', options)}")
+        if row["waits"]:
+            click.echo(f"    not yet: {_waiting(row['waits'])}")
     for one in row.get("blessed", ()):
         if "diff" in one:  # no person has said it
             who = f"{one.get('by')}, {one.get('when')}: {one.get('why')}"
@@ -139,6 +142,13 @@ def _price(redo: Json) -> str:
     part = redo["price_unknown"]
     unknown = f" (price of {part:.0%} of the past runs unknown)" if redo["usd_p50"] is not None and part else ""
     return f"{calls}, {minutes}, {usd}{unknown}"
+
+
+def _waiting(waits: Mapping[str, int]) -> str:
+    from rivus.stale.judge import NO_CHILDREN, NO_FILES
+
+    words = {NO_CHILDREN: "its children are not done", NO_FILES: "files of earlier stages are not kept any more"}
+    return ", ".join(f"{count} ({words.get(what, f'{what} comes first')})" for what, count in waits.items())
 
 
 def _follows(follows: dict[str, int]) -> str:

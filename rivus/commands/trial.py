@@ -22,8 +22,9 @@ Cast = list[tuple["Job", dict[str, tuple[str, ...]]]]
 
 
 def trial(house: House, jobs: list[Job], most: int, begin: str | None, linger: float, record: bool) -> int:
-    """Clones `most` items of each job, runs exactly these and what they emit, prints a line for each item and stage
-    that says how it compares, and sums up on stderr. begin: the stage to begin with. Gives the exit code."""
+    """Clones `most` items of each job, runs exactly these and their children, in other jobs too if a stage awaits them
+    there, prints a line for each item and stage that says how it compares, and sums up on stderr. begin: the stage to
+    begin with. Gives the exit code."""
     from rivus.spool.owners import Owner
     from rivus.spool.strangers import Strangers
     from rivus.work.run import StageRun
@@ -33,12 +34,13 @@ def trial(house: House, jobs: list[Job], most: int, begin: str | None, linger: f
     if begin and (without := [job.name for job in jobs if begin not in job.stages]):
         raise click.UsageError(f"{without[0]} has no stage {begin!r}")
     test, production = house.spool(), replace(house, test=False).spool(look=True)
+    staff = _with_awaited(house, jobs)
     cast: Cast = []
 
     def man(crew: Crew) -> None:
         crew.record = record
         wanted = {job.name: items for job, items in cast}
-        for job in jobs:
+        for job in staff:
             others = Strangers(test, job.name, wanted)
             for stage in job.stages.values():
                 StageRun(crew, job, stage, others)
@@ -46,7 +48,17 @@ def trial(house: House, jobs: list[Job], most: int, begin: str | None, linger: f
     with Owner(test) as owner:
         cast += [(job, _clone(production, test, job, most, begin, owner)) for job in jobs]
         told = lambda printer: _tell(printer, test, production, cast)  # noqa: E731
-        return work(test, owner, jobs, linger, None, man, again=False, after=told)
+        return work(test, owner, staff, linger, None, man, again=False, after=told)
+
+
+def _with_awaited(house: House, jobs: list[Job]) -> list[Job]:
+    """These jobs, and those whose stages they await of the children of their items."""
+    every = list(jobs)
+    for job in every:  # it grows: what is awaited may await
+        known = {one.name for one in every}
+        awaited = {name for pairs in job.plan.children.values() for name, _ in pairs}
+        every += house.named(sorted(awaited - known)) if awaited - known else []
+    return every
 
 
 def _clone(

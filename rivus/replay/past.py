@@ -14,8 +14,9 @@ from rivus.model.children import Parent, emitted, parent_of
 from rivus.model.item import Ticket, file_name, ticket_of
 from rivus.model.outcome import Json
 from rivus.model.plan import Plan
-from rivus.spool.hands import birth
+from rivus.spool.children import birth_of
 from rivus.spool.layout import Spool
+from rivus.spool.publish import ARCHIVED
 from rivus.spool.reader import Unreadable, read_document
 
 _CHUNK = 1 << 20
@@ -56,10 +57,10 @@ def past_of(spool: Spool, plan: Plan, stage: str, name: str) -> Past:
 def _child(spool: Spool, job: str, key: str) -> Json | None:
     """The data of a child as it was published; None if that cannot be read."""
     try:
-        ticket = birth(spool, job, file_name(key))
-    except (Unreadable, ValueError, KeyError):
+        known = birth_of(spool, job, file_name(key))
+    except (Unreadable, ValueError):
         return None
-    return ticket.data if ticket else None
+    return known.get("data") if known else None
 
 
 def own_children(spool: Spool, parent: Ticket, children: Iterable[Ticket]) -> Json:
@@ -67,10 +68,10 @@ def own_children(spool: Spool, parent: Ticket, children: Iterable[Ticket]) -> Js
     own: Json = {}
     for ticket in children:
         try:
-            known = birth(spool, ticket.job, ticket.name)
-        except (Unreadable, ValueError, KeyError):
+            known = birth_of(spool, ticket.job, ticket.name)
+        except (Unreadable, ValueError):
             known = None
-        if known is None or parent_of(known.meta) == Parent(parent.job, parent.key):
+        if known is None or parent_of(known.get("meta")) == Parent(parent.job, parent.key):
             own.setdefault(ticket.job, {})[ticket.key] = ticket.data
     return own
 
@@ -102,7 +103,7 @@ def _ticket(spool: Spool, job: str, stage: str, name: str) -> Ticket:
     for _ in range(2):  # it may move between the two looks
         found = spool.where(job, stage, name)
         if found is None:
-            raise BadInput(f"{said}: no such item here")
+            raise BadInput(f"{said}: {ARCHIVED if spool.archived(job, name) else 'no such item here'}")
         try:
             return ticket_of(read_document(found[1]), job)
         except FileNotFoundError:

@@ -110,7 +110,8 @@ class Summary:
 
 
 def _field(path: str) -> str:
-    """A field's path with its places in lists taken out, so that elements are counted together."""
+    """A field's path with its places in lists and the keys of children taken out, so that they are counted together."""
+    path = re.sub(r"^(emitted\.[^.]+)\..+", r"\1.*", path)
     return re.sub(r"(?<=\.)\d+(?=\.|$)", "*", path)
 
 

@@ -17,14 +17,17 @@ from rivus.model.outcome import Json
 from rivus.model.plan import Plan
 from rivus.model.states import RESTING, Box
 from rivus.spool import atomic
-from rivus.spool.hands import birth
+from rivus.spool.hands import birth, key_at
 from rivus.spool.layout import Spool, names
 from rivus.spool.owners import Owner
 from rivus.spool.publish import publish, publishing
 from rivus.spool.reader import Unreadable, dump
 from rivus.spool.release import release
 from rivus.spool.results import last_result
-from rivus.talk import say
+from rivus.talk import plain, say
+
+SHOWN = 3
+"""Keys that are named of all that cannot be cloned for one reason."""
 
 
 def clone(
@@ -39,6 +42,7 @@ def clone(
     tickets: list[Ticket] = []
     written: list[str] = []
     running: dict[str, tuple[str, ...]] = {}
+    refused: dict[str, list[str]] = {}
     for name in _newest(production, plan, plan.ancestors(begin) if begin else ()):
         if len(tickets) == most:
             break
@@ -46,10 +50,13 @@ def clone(
         try:
             ticket = _laid(production, test, plan, name, taken, owner, written)
         except (Unreadable, ValueError, KeyError, FileNotFoundError) as error:
-            say(f"{plan.job} {name.removesuffix('.json')}: cannot be cloned: {error}")
+            refused.setdefault(str(error), []).append(key_at(production, plan.job, name))
             continue
         tickets.append(ticket)
         running[name] = tuple(stage for stage in plan.order if stage not in taken)
+    for why, keys in refused.items():
+        few = ", ".join(keys[:SHOWN]) + (", …" if len(keys) > SHOWN else "")
+        say(f"{plan.job}: {len(keys)} cannot be cloned: {plain(why)} ({plain(few)})")
     atomic.sync_all([*written, *(test.box(plan.job, stage, Box.DONE) for stage in plan.order)])
     for ticket in publish(test, plan, tickets, owner):
         for stage in plan.order:

@@ -119,3 +119,12 @@ def birth(spool: Spool, job: str, name: str) -> Ticket | None:
     except FileNotFoundError:
         return None
     return ticket_of(document, job) if is_ticket(document) else None
+
+
+def key_at(spool: Spool, job: str, name: str) -> str:
+    """The key of an item, to be shown; without a birth record that can be read, the name of its files."""
+    try:
+        ticket = birth(spool, job, name)
+    except (Unreadable, ValueError, KeyError):
+        ticket = None
+    return ticket.key if ticket else name.removesuffix(".json")

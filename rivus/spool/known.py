@@ -14,7 +14,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,9 +32,7 @@ _SCHEMA = """
 CREATE TABLE members (id INTEGER PRIMARY KEY, month TEXT, start INTEGER, length INTEGER, UNIQUE (month, start));
 CREATE TABLE items (name TEXT PRIMARY KEY, member INTEGER, line INTEGER, data BLOB) WITHOUT ROWID;
 """
-FIND = (
-    "SELECT month, start, line, data FROM items JOIN members ON members.id = items.member WHERE items.name = ?"
-)
+FIND = "SELECT month, start, line, data FROM items JOIN members ON members.id = items.member WHERE items.name = ?"
 _Stamp = tuple[int, int, int]
 _open: dict[str, tuple[_Stamp, Connection]] = {}
 _turn = threading.Lock()
@@ -251,11 +249,19 @@ def _make(folder: str) -> None:
 
 def _follow(db: Connection, folder: str) -> None:
     """Reads in what the files hold and the database does not know. Of an item that is there twice the later counts."""
-    ends = ends_of(db)
-    for month, size in sorted(_sizes(folder).items()):
+    ends, sizes = ends_of(db), sorted(_sizes(folder).items())
+    for month, size in sizes:
         if size > ends.get(month, 0):
             for member, lines in members.scan(_file(folder, month), ends.get(month, 0)):
                 _note(db, month, member, [_told(line) for line in lines])
+    ends = ends_of(db)
+    for month, _ in sizes:
+        members.check_end(_file(folder, month), ends.get(month, 0), lambda name: _is_kept(db, folder, name))
+
+
+def _is_kept(db: Connection, folder: str, name: str) -> bool:
+    birth = f"{os.path.dirname(folder)}/discover/done/{name}"
+    return os.path.lexists(birth) or db.execute(FIND, (name,)).fetchone() is not None
 
 
 def _told(line: bytes) -> tuple[str, bytes]:
@@ -270,11 +276,8 @@ def _note(db: Connection, month: str, member: members.Member, items: Sequence[tu
 
 
 def _is_behind(folder: str) -> bool:
-    db = _connect(folder)
-    try:
+    with closing(_connect(folder)) as db:
         ends = ends_of(db)
-    finally:
-        db.close()
     return any(size > ends.get(month, 0) for month, size in _sizes(folder).items())
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import mmap
 import os
+import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from io import BufferedReader
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ PIECE = 1 << 18
 _HEAD = bytes.fromhex("1f8b080000000000")
 """How a member begins: gzip, deflate, no flags, no time."""
 _GZIP = 16 + zlib.MAX_WBITS
+_NAME = re.compile(rb'\{"name":"([A-Za-z0-9._%+-]+)"')
+"""How a line begins; names of files hold nothing else."""
 
 
 class Member(NamedTuple):
@@ -60,6 +63,27 @@ def scan(path: str, start: int = 0) -> Iterator[tuple[Member, list[bytes]]]:
             text, length = found
             yield Member(start, length), text.split(b"\n")[:-1]
             start += length
+
+
+def check_end(path: str, end: int, kept: Callable[[str], bool]) -> None:
+    """Tells a member after the byte `end` that a crash left torn, whose items are all kept elsewhere, from one that was
+    cut off later. Raises BadConfig for that."""
+    for found in map(_NAME.match, _torn(path, end)):
+        if found and not kept(found[1].decode()):
+            raise BadConfig(f"{path} is cut off after byte {end}; put a whole copy back, or move the file away")
+
+
+def _torn(path: str, start: int) -> list[bytes]:
+    """The lines that can be read of a member which is not whole; the last one may be a part."""
+    unpack, parts = zlib.decompressobj(_GZIP), []
+    with open(path, "rb") as file:
+        file.seek(start)
+        try:
+            while piece := file.read(PIECE):
+                parts.append(unpack.decompress(piece))
+        except zlib.error:
+            pass
+    return b"".join(parts).split(b"\n")
 
 
 def read_line(path: str, start: int, number: int) -> bytes:

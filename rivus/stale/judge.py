@@ -37,6 +37,9 @@ from rivus.stale.present import Present
 
 INPUT = "input"
 """Stands among the names of changed parts for another input."""
+NO_FILES = "its files"
+"""What a result waits for that needs files which are not kept any longer. No stage has a name with a space."""
+NO_CHILDREN = "its children"
 
 
 class Paper(msgspec.Struct):
@@ -60,14 +63,17 @@ class Paper(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One result. parts: the names of what has changed, none for a fresh one. ready: all that it needs of the item,
-    directly or not, is done and fresh, and all that it awaits of children is done, and the files of
-    the stages before it are there, so that it can be redone."""
+    """One result. parts: the names of what has changed, none for a fresh one. waits: the first stage before it that is
+    not done and fresh, or NO_CHILDREN, or NO_FILES; "" if it can be redone."""
 
     stage: str
     paper: Paper
     parts: tuple[str, ...]
-    ready: bool
+    waits: str
+
+    @property
+    def ready(self) -> bool:
+        return not self.waits
 
 
 _PAPER = msgspec.json.Decoder(Paper)
@@ -103,9 +109,8 @@ class Judge:
             parts = () if paper.by_hand else tuple(self._parts(case, stage, paper))
             if not parts:
                 fresh.add(stage)
-            ready = fresh.issuperset(self.plan.ancestors(stage)) and not case.lacks_children(stage)
-            ready = ready and not (parts and case.lacks_files(stage))
-            yield Verdict(stage, paper, parts, ready)
+            before = next((one for one in self.plan.ancestors(stage) if one not in fresh), "")
+            yield Verdict(stage, paper, parts, before or (case.lacks(stage) if parts else ""))
 
     def _papers(self, name: str) -> dict[str, Paper]:
         job, order = self.plan.job, self.plan.order
@@ -129,7 +134,13 @@ class _Case:
         self._ended: dict[str, Ended | None] = {}
         self._given: dict[str, Children] = {}
 
-    def lacks_files(self, stage: str) -> bool:
+    def lacks(self, stage: str) -> str:
+        """What keeps a stage from being redone though all stages before it are done."""
+        if stage in self.plan.children and not children_ended(self.spool, self.plan, stage, self.name):
+            return NO_CHILDREN
+        return NO_FILES if self._lacks_files(stage) else ""
+
+    def _lacks_files(self, stage: str) -> bool:
         """Whether a stage before it wrote files that are not kept any longer."""
         folder = self.spool.files(self.plan.job, self.name)
         wrote = [one for one in self.plan.ancestors(stage) if one in self.papers and self.papers[one].note.get("files")]
@@ -171,10 +182,6 @@ class _Case:
         if paper := self.papers.get(stage):
             return paper.receipt
         return (last_result(self.spool, self.plan.job, stage, self.name) or {}).get("receipt")
-
-    def lacks_children(self, stage: str) -> bool:
-        """Whether a child that the stage awaits is not done."""
-        return stage in self.plan.children and not children_ended(self.spool, self.plan, stage, self.name)
 
     def _made_from(self, stage: str) -> dict[str, str]:
         """From what an input would be made, from the item's receipts alone; {} if these do not suffice."""

@@ -27,12 +27,14 @@ if TYPE_CHECKING:
 class StageCount:
     """One stage. why: name of a changed part -> how many results; versions: id -> how many stale results have it;
     made: id -> that version as the first of their receipts has it; known: the ids of all results; ready: how many
-    could be redone now; follows: stage -> how many of its results depend on what is stale here."""
+    could be redone now; waits: what the others wait for (`Verdict.waits`) -> how many; follows: stage -> how many of
+    its results depend on what is stale here."""
 
     results: int = 0
     stale: int = 0
     ready: int = 0
     why: Counter[str] = field(default_factory=Counter)
+    waits: Counter[str] = field(default_factory=Counter)
     versions: Counter[str] = field(default_factory=Counter)
     made: dict[str, Json] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)
@@ -49,6 +51,7 @@ class StageCount:
         if verdict.parts:
             self.stale += 1
             self.ready += verdict.ready
+            self.waits.update([verdict.waits] if verdict.waits else ())
             self.why.update(verdict.parts)
             self.versions[version] += 1
             self.made.setdefault(version, recorded if isinstance(recorded, dict) else {})
@@ -96,7 +99,8 @@ class Survey:
             known = self.present(stage) if count.results else None
             row: Json = {"job": self.job.name, "stage": stage, "results": count.results, "stale": count.stale}
             row |= {"version": known.parts["id"] if known and known.parts else None}
-            row |= {"why": dict(count.why.most_common()), "ready": count.ready, "follows": dict(count.follows)}
+            row |= {"why": dict(count.why.most_common()), "ready": count.ready}
+            row |= {"waits": dict(count.waits), "follows": dict(count.follows)}
             if blessed := [one for one in (known.said if known else ()) if one["version"] in count.known]:
                 row["blessed"] = blessed
             if count.stale:

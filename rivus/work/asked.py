@@ -19,6 +19,7 @@ from rivus.model.times import utc
 from rivus.spool import atomic
 from rivus.spool.desk import Young
 from rivus.spool.journal import record
+from rivus.spool.publish import ARCHIVED
 from rivus.spool.reader import Unreadable, read_document
 from rivus.spool.recover import recover
 from rivus.spool.release import release
@@ -53,7 +54,8 @@ class AskedRun(StageRun):
         """One look at where the ticket is, and what follows. True when there is no more to do about it."""
         found = self.crew.spool.where(self.job.name, self.stage.name, name)
         if found is None:
-            return self._leave(name, "is not an item of this job")
+            archived = self.crew.spool.archived(self.job.name, name)
+            return self._leave(name, ARCHIVED if archived else "is not an item of this job")
         box, path = found
         if box is Box.READY:
             return self._run(name)

@@ -20,6 +20,7 @@ from rivus.model.outcome import Json
 from rivus.model.times import utc
 from rivus.spool import atomic
 from rivus.spool.archive import archive, finished
+from rivus.spool.hands import key_at
 from rivus.spool.journal import record
 from rivus.spool.layout import Spool, names
 
@@ -47,7 +48,7 @@ def prune(spool: Spool, job: Job, now: float, stop: Callable[[], bool] = lambda:
             if stop():
                 break
             atomic.remove_tree(spool.files(job.name, name))
-            record(spool, "prune files", job.name, "discover", name.removesuffix(".json"))
+            record(spool, "prune files", job.name, "discover", key_at(spool, job.name, name))
             removed += 1
     return {"job": job.name, "archived": archived, "files": removed}
 
@@ -57,10 +58,10 @@ def due(spool: Spool, job: Job, now: float) -> Iterator[Json]:
     gone = set()
     for name in itertools.chain.from_iterable(_due(spool, job, now)):
         gone.add(name)
-        yield {"job": job.name, "item": name.removesuffix(".json"), "what": "archive"}
+        yield {"job": job.name, "key": key_at(spool, job.name, name), "what": "archive"}
     for name in _filed(spool, job, now):
         if name not in gone:
-            yield {"job": job.name, "item": name.removesuffix(".json"), "what": "files"}
+            yield {"job": job.name, "key": key_at(spool, job.name, name), "what": "files"}
 
 
 def old_days(spool: Spool, jobs: Jobs, now: float) -> list[str]:

@@ -37,7 +37,7 @@ def spool(house: House) -> Spool:
 
 def test_what_is_old_goes_silently_is_shown_all_the_same_and_comes_back(house: House, spool: Spool) -> None:
     due = house.run("rivus-prune", "--dry-run").out
-    assert sorted(due.splitlines()) == ["job/a\tarchive", "job/b%2Fc\tarchive"]
+    assert sorted(due.splitlines()) == ["job/a\tarchive", "job/b/c\tarchive"]
     assert not Path(spool.archive("job")).exists()
     done = house.run("rivus-prune")
     assert (done.out, done.err) == ("", "") and house.box("job", "score", "done") == ["young.json"]
@@ -47,6 +47,8 @@ def test_what_is_old_goes_silently_is_shown_all_the_same_and_comes_back(house: H
     assert shown["archived"] and shown["stages"]["score"]["output"] == {"score": "of b%2Fc.json"}
     assert shown["history"][-1]["move"] == "archive"
     assert "rivus-prune --restore" in house.run("rivus-why", "job/a").out
+    assert "is archived; rivus-prune --restore" in house.run("rivus-stage", "job:score", "job/a").err
+    assert "is archived; rivus-prune --restore" in house.run("rivus-replay", "job/a", "score", code=65).err
     item = json.dumps({"job": "job", "key": "a", "data": {"url": "u"}})
     assert house.run("rivus-inject", "job", stdin=item).out == ""
     assert known.find(spool.archive("job"), "a.json")

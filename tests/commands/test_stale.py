@@ -78,7 +78,9 @@ def test_the_part_that_changed_and_what_may_follow_are_named(done: House) -> Non
     found = rows(done)
     assert (found["fetch"]["why"], found["fetch"]["follows"]) == ({"code": 3}, {"extract": 3, "score": 3})
     assert (found["score"]["why"], found["score"]["ready"]) == ({"params": 3}, 0)
-    assert found["extract"]["stale"] == 0
+    assert (found["extract"]["stale"], found["score"]["waits"]) == (0, {"fetch": 3})
+    assert done.run("rivus-stale", "demo:score").out.endswith("    not yet: 3 (fetch comes first)\n")
+    assert "demo:score: not yet: 3 (fetch comes first)" in done.run("rivus-stale", "reset", "demo:score").err
     out = done.run("rivus-stale", "demo:fetch").out
     assert out.startswith("demo:fetch  3 of 3 stale: code 3\n") and "rivus-stale reset demo:fetch" in out
 
@@ -129,7 +131,7 @@ def test_what_follows_stays_fresh_when_the_same_comes_out(done: House) -> None:
 def test_only_what_has_fresh_needs_is_reset(done: House) -> None:
     edit(done, "hello", "hallo")
     edit(done, ".upper()", ".lower()")
-    assert "3 wait" in done.run("rivus-stale", "reset", "demo:extract").err
+    assert "3 (fetch comes first)" in done.run("rivus-stale", "reset", "demo:extract").err
     assert done.box("demo", "extract", "ready") == []
 
 

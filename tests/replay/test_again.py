@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ import pytest
 
 from rivus.errors import BadConfig, BadInput, TryAgain
 from rivus.limits import Limits
+from rivus.model.plan import Plan
+from rivus.model.states import Box
 from rivus.net.offline import Offline
 from rivus.replay.many import replaying
+from rivus.spool.archive import archive
 from tests.replay.house import JOB, Home
 from tests.site import Site, site
 
@@ -95,6 +99,17 @@ def test_children_are_compared_and_not_published(home: Home) -> None:
     one = home.one("emit")
     assert paths(one) == ["emitted.pages.a-2"]
     assert home.snapshot() == before
+
+
+def test_children_that_are_archived_are_compared_like_others(home: Home) -> None:
+    home.work({"id": "a", "title": "one"})
+    spool = home.spool
+    ready = Path(spool.ticket("pages", "read", Box.READY, "a-0.json"))
+    done = json.loads(ready.read_text()) | {"output": {"x": 1}, "receipt": {"input": "x"}}
+    Path(spool.ticket("pages", "read", Box.DONE, "a-0.json")).write_text(json.dumps(done))
+    ready.unlink()
+    assert archive(spool, Plan("pages", {"read": ()}), ["a-0.json"], time.time() + 9) == 1
+    assert home.one("emit").same
 
 
 def test_a_skip_and_a_failure_are_results_too(home: Home) -> None:

@@ -105,6 +105,14 @@ def test_fields_in_lists_are_counted_together_with_their_lengths() -> None:
     assert [line.split()[2] for line in lines[2:]] == ["demo/b", "demo/c", "demo/a"]
 
 
+def test_children_are_counted_together_whatever_their_keys() -> None:
+    summary = Summary()
+    for key in ("a", "b"):
+        before, after = ({f"{key}.{n}/1": {"n": add + n} for n in range(3)} for add in (0, 1))
+        summary.add(replayed(key, {"emitted": {"pages": before}}, {"emitted": {"pages": after}}))
+    assert list(summary.lines("demo", "x", 0))[1:-2] == ["  emitted.pages.*  2 changed"]
+
+
 def replayed(key: str, before: dict[str, object], after: dict[str, object]) -> Replayed:
     return Replayed(key, "done", before, after, 0.25)
 

@@ -305,6 +305,19 @@ def test_a_file_that_was_cut_short_is_not_written_to(spool: Spool, owner: Owner)
     assert side(spool, "b.json") == "spool"
 
 
+def test_a_file_that_was_cut_short_is_damaged_and_not_torn_also_without_its_index(spool: Spool, owner: Owner) -> None:
+    finished(spool, owner, "a")
+    archive(spool, PLAN, ["a.json"], NOW)
+    [file] = Path(spool.archive("job")).glob("*.gz")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1])
+    Path(spool.archive("job"), "known.db").unlink()
+    with pytest.raises(BadConfig, match="cut off after byte 0"):
+        publish(spool, PLAN, [ticket("a")], owner)
+    file.write_bytes(whole)
+    assert list(publish(spool, PLAN, [ticket("a")], owner)) == [] and side(spool, "a.json") == "archive"
+
+
 def test_what_is_dropped_in_with_the_key_of_an_archived_item_is_refused(spool: Spool, owner: Owner) -> None:
     finished(spool, owner, "a")
     whole = content(spool, "a.json")["score"]

@@ -145,7 +145,7 @@ def test_a_result_whose_files_are_gone_is_passed_over(
     path = Path(production.ticket("job", "fetch", Box.DONE, "a.json"))
     path.write_text(json.dumps(json.loads(path.read_text()) | {"receipt": {"files": [{"file": "fetch/body"}]}}))
     assert cloned(production, test, begin="extract") == {}
-    assert "job a: cannot be cloned: a file of fetch is gone" in capsys.readouterr().err
+    assert "job: 1 cannot be cloned: a file of fetch is gone (a)\n" in capsys.readouterr().err
     assert places(test) == {}
 
 

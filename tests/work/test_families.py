@@ -10,6 +10,7 @@ import pytest
 from rivus.config import load_job
 from rivus.spool.hands import redo
 from rivus.spool.layout import open_spool
+from rivus.stale.judge import NO_CHILDREN
 from rivus.stale.redo import reset
 from rivus.stale.survey import Survey
 from tests.commands.trees import inject
@@ -162,9 +163,20 @@ def test_another_result_of_a_child_makes_its_parents_result_stale_and_the_same_d
         families.run("rivus-stage", "map")
         assert why() == parts
     assert redo(spool, "pages", "map", "a%2F2.json", "once more")
-    assert Survey(spool, job).counts["reduce"].ready == 0, "a child is not done"
+    assert Survey(spool, job).counts["reduce"].waits == {NO_CHILDREN: 1}
     assert not list(reset(Survey(spool, job), "reduce", lambda paper: True))
     families.run("rivus-stage", "map")
     assert list(reset(Survey(spool, job), "reduce", lambda paper: True)) == ["a"]
     assert families.run("rivus-stage", "reduce").lines[0]["data"]["got"][2] == ["a/2", 2, {"square": 8}]
     assert why() == {}
+
+
+def test_a_test_of_productions_items_runs_their_children_in_another_job_too(families: House) -> None:
+    inject(families, {"id": "a"}, job="split")
+    families.run("rivus-run")
+    done = families.run("rivus-run", "split", "--test", "--from-prod", "1")
+    assert [(line["stage"], line["state"], line["same"]) for line in done.lines] == [
+        ("split", "done", True), ("reduce", "done", True),
+    ]  # fmt: skip
+    again = families.run("rivus-run", "split", "--test", "--from-prod", "1", "--from-stage", "reduce")
+    assert again.out == "" and "split: 1 cannot be cloned: its children are not in the test spool" in again.err

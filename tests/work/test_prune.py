@@ -21,6 +21,7 @@ from rivus.spool.layout import Spool, names
 from rivus.spool.owners import Owner
 from rivus.spool.publish import publishing
 from rivus.spool.results import last_result
+from rivus.stale.judge import NO_FILES
 from rivus.stale.survey import Survey
 from rivus.versions.parts import version_of
 from rivus.work.context import ItemContext
@@ -56,7 +57,7 @@ def has_files(spool: Spool, name: str) -> bool:
 
 def test_items_and_files_go_when_they_are_as_old_as_the_job_says(spool: Spool, tmp_path: Path) -> None:
     job = jobs_with(tmp_path / "jobs.d", job="{done: 90d, files: 30d}").jobs["job"]
-    rows = [{"job": "job", "item": "d100", "what": "archive"}, {"job": "job", "item": "d40", "what": "files"}]
+    rows = [{"job": "job", "key": "d100", "what": "archive"}, {"job": "job", "key": "d40", "what": "files"}]
     assert list(due(spool, job, NOW)) == rows
     assert prune(spool, job, NOW) == {"job": "job", "archived": 1, "files": 1}
     assert side(spool, "d100.json") == "archive" and list(due(spool, job, NOW)) == []
@@ -151,6 +152,7 @@ def test_a_result_whose_files_are_not_kept_is_stale_and_not_redone(spool: Spool,
     assert ready()["extract"] == 3
     prune(spool, job, NOW)
     assert ready()["extract"] == 1
+    assert Survey(spool, job).counts["extract"].waits == {NO_FILES: 2}
 
 
 def test_a_child_that_is_archived_still_counts_as_ended_and_gives_its_result(spool: Spool, tmp_path: Path) -> None:
