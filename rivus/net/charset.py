@@ -43,6 +43,9 @@ _PUBLIC = re.compile(r"^cp(125\d|874)$")
 _LIKELY = ["cp1252", "cp1251", "gb18030", "cp932", "cp949", "big5hkscs"]
 _LIKELY += ["cp1253", "cp1256", "cp1250", "cp1255", "koi8_r", "euc_jp"]
 """What undeclared pages are written in, the commonest first, which decides where two fit equally well."""
+_PASTED = re.compile("(?<![\udc80-\udcff])[\udcc0-\udcff](?=[a-zA-Z])")
+_BROKEN = re.compile("[\udc80-\udcff]+")
+"""Bytes that are no UTF-8, as `surrogateescape` puts them into a text."""
 _SAMPLE = 32_768
 _ASCII = bytes(range(128))
 _ENOUGH = 8  # from fewer foreign bytes the detector makes any language it likes
@@ -118,7 +121,15 @@ def _fitting(raw: bytes, codec: str, *, sure: bool) -> str | None:
     # In wide encodings every character has stood the test, in others those beyond ASCII.
     wide = codec.startswith(("utf-16", "utf-32"))
     good = (len(text) if wide else sum(character > "\x7f" for character in text)) - broken
-    return text if broken * (1 if sure else 10) <= good else None
+    if broken * (1 if sure else 10) > good:
+        return None
+    return _mixed(raw) if codec == "utf-8" else text
+
+
+def _mixed(raw: bytes) -> str:
+    """UTF-8 into which a few words of windows-1252 were pasted: a lone letter of that inside a word is read as such."""
+    text = raw.decode("utf-8", "surrogateescape")
+    return _BROKEN.sub("\ufffd", _PASTED.sub(lambda lone: bytes([ord(lone[0]) - 0xDC00]).decode("cp1252"), text))
 
 
 def _before_utf8(raw: bytes, named: list[str]) -> list[str]:

@@ -33,8 +33,8 @@ def feed(
     since:     only entries from this date or moment on (ISO 8601, UTC); until: only earlier ones. What counts is when
                an entry was published, else updated; with either of the two, entries without a date are left out.
 
-    The key is the entry's own id, else its link without tracking parameters, else a digest of title and date. The
-    data has what there is of url, title, published, updated (UTC), summary, author, tags, enclosures.
+    The key is the entry's own id, else its link, both as https and without tracking parameters, else a digest of title
+    and date. The data has what there is of url, title, published, updated (UTC), summary, author, tags, enclosures.
     Raises the outcomes of the network; RetryLater if the answer is no feed; Halt for a span that is none.
     """
     span = dates.span_of(since, until)
@@ -45,8 +45,8 @@ def feed(
     parsed = parse(response.content, response.headers.get("Content-Type", ""), base)
     if parsed.flaw:
         look.log.warning("%s is not well-formed: %s", url, parsed.flaw)
-    elif not parsed.entries:
-        look.log.warning("%s has no entries", url)
+    elif not any(entry.data for entry in parsed.entries):
+        look.log.warning("%s has no entries, or none that says anything", url)
     found = (one for one in keyed(parsed.entries) if span.holds(one.data.get("published") or one.data.get("updated")))
     yield from islice(found, max_items)
     if parsed.flaw:
@@ -75,7 +75,15 @@ def keyed(entries: list[Entry]) -> Iterator[Found]:
 
 def _key(entry: Entry) -> str:
     link = entry.data.get("url")
-    return key_of(entry.id or (comparable(link) if link else "")) or _exact(entry)
+    return key_of(_same_everywhere(entry.id) or (comparable(link) if link else "")) or _exact(entry)
+
+
+def _same_everywhere(name: str) -> str:
+    """An id; one that is an address stays the same under https and with tracking parameters."""
+    if not name.lower().startswith(("http://", "https://")):
+        return name
+    address, mark, part = name.partition("#")
+    return f"{comparable(address)}{mark}{part}"
 
 
 def _exact(entry: Entry) -> str:

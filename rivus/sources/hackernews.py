@@ -70,6 +70,8 @@ def _listed(look: Look, base: str, name: str, most: int, span: Span) -> Iterator
     numbers = json_of(response)
     if not isinstance(numbers, list) or not all(type(number) is int for number in numbers):
         raise RetryLater(f"{url}: not a list of numbers: {described(numbers)}")
+    if not numbers:
+        look.log.warning("%s lists nothing", url)
     gone = 0
     unknown = [number for number in numbers[:most] if not look.known(str(number))]
     for number in unknown:

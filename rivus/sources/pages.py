@@ -18,9 +18,11 @@ ACCEPT = "text/html, */*;q=0.5"
 
 
 def tree_of(response: requests.Response) -> Any:
-    """The page in an answer, whatever its syntax."""
+    """The page in an answer, whatever its syntax, without scripts and styles: they would count as text."""
     page, _ = decode_markup(response.content, response.headers.get("Content-Type", ""))
-    return load("selectolax.lexbor", "feeds").LexborHTMLParser(page)
+    tree = load("selectolax.lexbor", "feeds").LexborHTMLParser(page)
+    tree.strip_tags(["script", "style"])
+    return tree
 
 
 def select(tree: Any, selector: str, most: int) -> list[Any]:

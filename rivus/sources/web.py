@@ -62,6 +62,8 @@ def web_links(
         return
     links = _links(tree_of(response), response.url, selector)
     chosen = links if pattern is None else matching(pattern, list(links))
+    if not chosen:
+        look.log.warning("%s: none of the page's %d links matches the pattern", url, len(links))
     yield from islice(_found({link: nodes for link, nodes in links.items() if link in chosen}), max_items)
     note_listed(look, asked, {"": [key_of(comparable(link)) for link in chosen]})
     conditional.remember(look, url, response)

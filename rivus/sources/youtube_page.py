@@ -88,7 +88,8 @@ def list_page(
 def both_failed(feed: Outcome, page: Outcome) -> Outcome:
     """The outcome of a look whose feed and page have both failed, with both reasons."""
     both = f"feed: {feed}; page: {page}"
-    return SourceBlocked(both, page.until) if isinstance(page, SourceBlocked) else RetryLater(both)
+    blocked = next((each for each in (page, feed) if isinstance(each, SourceBlocked)), None)
+    return SourceBlocked(both, blocked.until) if blocked else RetryLater(both)
 
 
 def _entries(info: Any) -> Iterator[Any]:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from rivus.work.emit import Emitted
 
+OF_THE_TIMEOUT = 0.9
+"""What one request may take of the stage's timeout: a server that hangs must not make the handler hang."""
+
 
 class ItemContext:
     """One try of one item in one stage.
@@ -65,7 +68,7 @@ class ItemContext:
             from rivus.net.session import open_session
 
             with taped(self.tape):  # whichever thread of the handler asks first
-                self._http = open_session(self.private_hosts, total=self.timeout)
+                self._http = open_session(self.private_hosts, total=self.timeout * OF_THE_TIMEOUT)
         return self._http
 
     @property

@@ -47,6 +47,12 @@ def test_the_encoding_that_fits_is_found(text: str, codec: str, declared: str | 
     assert decode(text.encode(codec), labels) == (text, name)
 
 
+def test_words_of_latin_1_pasted_into_utf_8_are_read_and_what_was_cut_is_not_guessed() -> None:
+    long = GERMAN * 20
+    pasted = b" f\xfcr K\xfcche, papieros\xc4... \xe2\x80x"
+    assert decode(long.encode() + pasted, ["utf-8"]) == (f"{long} für Küche, papieros\ufffd... \ufffdx", "utf-8")
+
+
 @pytest.mark.parametrize("mark", ["utf-8-sig", "utf-16", "utf-32"])
 def test_a_byte_order_mark_decides(mark: str) -> None:
     assert read(GERMAN.encode(mark), "text/html; charset=latin-1") == GERMAN

@@ -189,3 +189,5 @@ def test_a_charset_that_is_wide_or_wrongly_declared_is_read_right(
 
 def test_a_feed_without_entries_is_warned_of(look: FakeLook, site: Site, caplog: pytest.LogCaptureFixture) -> None:
     assert list(feed(look, url=site.put("/f", rss()))) == [] and "has no entries" in caplog.text
+    caplog.clear()
+    assert list(feed(look, url=site.put("/f", rss("", "")))) == [] and "none that says anything" in caplog.text

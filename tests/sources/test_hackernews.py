@@ -126,6 +126,11 @@ def test_a_search_result_of_another_shape_comes_again_later(look: FakeLook, site
         list(hackernews(look, search="x", search_url=site.url))
 
 
+def test_a_list_without_a_story_is_warned_of(look: FakeLook, site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    put_list(site, "top")
+    assert list(hackernews(look, base_url=site.url)) == [] and "lists nothing" in caplog.text
+
+
 def test_every_recorded_answer_is_an_item_or_passed_over(look: FakeLook, site: Site, shared: Path) -> None:
     files = {file.name: file.read_text() for file in (shared / "data" / "hackernews").iterdir()}
     items = {name.split("_")[1]: text for name, text in files.items() if name.startswith("item_")}

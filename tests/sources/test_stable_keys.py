@@ -46,7 +46,9 @@ def decorated(entry: Entry, random: Random) -> Entry:
         address += ("&" if "?" in address else "?") + random.choice(TRACKED)
     if random.random() < 0.5:
         address = f"{'http' if address.startswith('https:') else 'https'}:{address.partition(':')[2]}"
-    return replace(entry, data={**entry.data, "url": f"{address}#{fragment or 'top'}"})
+    named = entry.id.startswith("http://") and random.random() < 0.5
+    name = entry.id.replace("http:", "https:", 1) if named else entry.id
+    return replace(entry, id=name, data={**entry.data, "url": f"{address}#{fragment or 'top'}"})
 
 
 @pytest.mark.skipif(not FILES, reason="needs the recorded payloads in ../shared")
@@ -73,3 +75,24 @@ def test_there_is_something_to_try() -> None:
     if not FILES:
         pytest.skip("needs the recorded payloads in ../shared")
     assert sum(len(entries(name)) for name in FILES) > 200
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_entries_that_drop_out_at_the_end_do_not_change_the_keys_of_the_rest(name: str) -> None:
+    try:
+        found = parse((DATA / name).read_bytes(), "", "https://example.org/feed").entries[:100]
+    except RetryLater:
+        return
+    before = {one.key for one in keyed(found)}
+    for left in range(0, len(found), 7):
+        assert {one.key for one in keyed(found[:left])} <= before
+
+
+def test_an_id_that_is_an_address_is_the_same_under_https() -> None:
+    def keys(*ids: str) -> list[str]:
+        return [found.key for found in keyed([Entry(name, {"title": name[-1]}) for name in ids])]
+
+    plain = keys("https://x.org/?p=1", "https://x.org/?p=2#a", "https://x.org/?p=2#b", "tag:x.org,2024:1")
+    assert keys("http://X.org/?p=1&utm_source=a", "http://x.org:80/?p=2#a", "http://x.org/?p=2#b",
+                "tag:x.org,2024:1") == plain  # fmt: skip
+    assert len(set(plain)) == 4

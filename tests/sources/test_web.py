@@ -34,13 +34,19 @@ def test_the_base_of_the_page_counts(look: FakeLook, site: Site) -> None:
     assert next(web_links(look, url=url)).data["url"] == "https://x.org/y/z"
 
 
-def test_a_pattern_chooses_addresses(look: FakeLook, site: Site) -> None:
+def test_scripts_inside_a_link_are_no_title(look: FakeLook, site: Site) -> None:
+    url = site.put("/", "<a href=z><script>var x = '<b>';</script><style>b {}</style><b>Z</b></a>")
+    assert next(web_links(look, url=url)).data["title"] == "Z"
+
+
+def test_a_pattern_chooses_addresses(look: FakeLook, site: Site, caplog: pytest.LogCaptureFixture) -> None:
     url = site.put("/", PAGE)
     assert [f.data["url"] for f in web_links(look, url=url, pattern=r"/news/\d$")] == [
         f"{site.url}/news/2",
         f"{site.url}/news/1",
     ]
     assert list(web_links(look, url=site.put("/2", PAGE), pattern="no-such-thing")) == []
+    assert "links matches the pattern" in caplog.text
 
 
 @pytest.mark.parametrize("pattern", ["(", "a{99999999999}", "*", "x" * 2_000])

@@ -170,6 +170,14 @@ def test_a_page_that_asks_for_a_rest_is_given_it(look: FakeLook, site: Site) -> 
         list(youtube_channel(look, channel=CHANNEL, base_url=site.url))
 
 
+def test_a_feed_that_asks_for_a_rest_is_given_it_if_the_page_fails_too(look: FakeLook, site: Site) -> None:
+    site.put(FEED, "", 503, Retry_After="900")
+    site.put(PAGE, "", 500)
+    with pytest.raises(SourceBlocked, match=r"feed: .*503.*; page: .*500") as raised:
+        list(youtube_channel(look, channel=CHANNEL, base_url=site.url))
+    assert raised.value.until is not None
+
+
 def test_max_items_holds_for_feed_and_page(look: FakeLook, tube: Site) -> None:
     tube.put(FEED, atom(range(40, 25, -1)))
     tube.put(PAGE, channel_page(range(40, 10, -1)))
