@@ -29,7 +29,9 @@ LONGEST_VECTOR = 16_384
 
 
 def text_file(folder: Path, name: str) -> str:
-    """The text of a file of jobs.d. Raises Halt if it has none that can be used."""
+    """The text of a file of jobs.d. Raises Halt if it has none that can be used, or is not below it."""
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise Halt(f"{name} must be relative to jobs.d and stay below it")
     try:
         with (folder / name).open("rb") as file:
             raw = file.read(LONGEST_FILE + 1)

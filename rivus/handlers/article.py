@@ -14,12 +14,13 @@ from rivus.handlers.bodies import body_of, keep_body
 from rivus.handlers.densest import densest_text
 from rivus.handlers.facts import facts_of
 from rivus.handlers.fields import nested
-from rivus.handlers.page import TooComplex, parse_page
+from rivus.handlers.page import parse_page
 from rivus.model.outcome import Halt, ItemFailed, Json
 from rivus.net.charset import decode_markup
 from rivus.net.extras import load
 from rivus.sources.dates import from_iso
 from rivus.sources.keys import one_line
+from rivus.sources.markup import TooComplex
 
 if TYPE_CHECKING:
     from rivus.model.context import Context

@@ -11,6 +11,7 @@ from rivus.handlers.template import filled, filled_address
 from rivus.model.outcome import Halt, ItemFailed, Json, RetryLater, Skip
 from rivus.net.charset import content_type
 from rivus.net.extras import load
+from rivus.sources.answer import json_of
 from rivus.sources.keys import one_line
 
 if TYPE_CHECKING:
@@ -66,17 +67,6 @@ def get_json(
     if into is None and not isinstance(value, dict):
         raise Halt(f"{select or 'the answer'} is no object: say with `into` under which name it belongs")
     return nested(value, into)
-
-
-def json_of(response: requests.Response) -> Any:
-    """The JSON of an answer. Raises RetryLater for what is none, as servers in trouble send pages instead."""
-    import json
-
-    try:
-        return json.loads(response.content, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
-        start = one_line(response.content[:80].decode("utf-8", "replace"), 80)
-        raise RetryLater(f"the answer is no JSON ({one_line(error, 100)}): {start}") from None
 
 
 def download(
@@ -164,10 +154,6 @@ def _check_fit(value: Any) -> None:
         parse_object(json.dumps({"value": value}).encode())
     except (ValueError, RecursionError) as error:
         raise ItemFailed(f"the answer cannot be kept: {one_line(error, 100)}") from None
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
 
 
 def _kind(response: requests.Response) -> str:

@@ -11,13 +11,10 @@ import re
 from typing import TYPE_CHECKING
 
 from rivus.net.extras import load
+from rivus.sources.markup import check_formatting, check_markup
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser
-
-MAX_TAGS = 100_000
-MAX_RUN = 10_000
-"""Words between two tags, any of which could be an attribute. Together the limits keep 20 MB to about a minute."""
 
 _NO_TEXT = re.compile(
     r"<!--.*?(?:-->|\Z)|<(script|style|noscript|template|svg|iframe)\b.*?(?:</\1\s*>|\Z)",
@@ -27,10 +24,6 @@ LINK = "x-a"
 """The element that stands for `a` in a tree of `parse_page`; it keeps the attributes."""
 _ANCHOR = re.compile(r"<(/?)a(?=[\s/>])", re.IGNORECASE)
 _FORMATTING = re.compile(r"<(/?)(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\s/>])", re.IGNORECASE)
-_CARRIED_ON = re.compile(r"<(/?)(?:a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\s/>])", re.IGNORECASE)
-"""What a parser opens again in each block while it is not closed (https://html.spec.whatwg.org/#the-list-of-active-formatting-elements)."""
-MAX_PRODUCT = 2_000_000
-"""Formatting tags open at once times all tags: the elements that a parser may make."""
 UNSEEN = (
     "object, canvas, audio, video, select, button, textarea, dialog, nav, [hidden], [aria-hidden=true], "
     "[role=navigation], [role=banner], [role=contentinfo], [role=search], [role=menu], [role=dialog], "
@@ -43,10 +36,6 @@ _BLOCKS = (
 )
 BREAK = "\u2029"  # stands for a line break while the page's own white space is folded
 _FOLD = re.compile(rf"[^\S{BREAK}]+")
-
-
-class TooComplex(ValueError):
-    """The page could keep the parser busy for minutes."""
 
 
 def read_page(html: str) -> tuple[str, str]:
@@ -69,13 +58,7 @@ def parse_page(html: str) -> LexborHTMLParser:
 def parse_as_is(html: str) -> LexborHTMLParser:
     """The tree of a page with all its tags, for selectors; without comments and scripts. Raises as `read_page` does."""
     html = _NO_TEXT.sub(" ", html)
-    tags = _checked(html)
-    open_now = most = 0
-    for match in _CARRIED_ON.finditer(html):
-        open_now = max(0, open_now - 1) if match[1] else open_now + 1
-        most = max(most, open_now)
-    if most * tags > MAX_PRODUCT:
-        raise TooComplex("the page has too many unclosed formatting tags to be read safely")
+    check_formatting(html)
     parser = load("selectolax.lexbor", "feeds").LexborHTMLParser
     tree: LexborHTMLParser = parser(html)
     return tree
@@ -101,16 +84,8 @@ def fold(text: str) -> str:
 def _simplified(html: str) -> str:
     html = _ANCHOR.sub(rf"<\1{LINK}", _NO_TEXT.sub(" ", html).replace(BREAK, " "))
     html = _FORMATTING.sub(r"<\1span", html)
-    _checked(html)
+    check_markup(html)
     return html
-
-
-def _checked(html: str) -> int:
-    """How many tags there are. Raises TooComplex."""
-    runs = html.split("<")
-    if len(runs) > MAX_TAGS or max(len(run.split()) for run in runs) > MAX_RUN:
-        raise TooComplex("the page has too many tags, or too many words in one, to be read safely")
-    return len(runs)
 
 
 def title_of(tree: LexborHTMLParser) -> str:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rivus.handlers.bodies import HTML, keep_body
 from rivus.handlers.fields import address_in, nested
-from rivus.handlers.page import TooComplex, read_page
+from rivus.handlers.page import read_page
 from rivus.handlers.secforms import form_fields
 from rivus.handlers.secsections import sections
 from rivus.model.outcome import ItemFailed, Json
 from rivus.net.charset import content_type, decode_markup
 from rivus.sources.keys import block, cut, one_line
+from rivus.sources.markup import TooComplex
 
 if TYPE_CHECKING:
     from rivus.model.context import Context

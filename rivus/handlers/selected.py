@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rivus.handlers.bodies import body_of, keep_body
 from rivus.handlers.fields import nested
-from rivus.handlers.page import TooComplex, parse_as_is
+from rivus.handlers.page import parse_as_is
 from rivus.model.outcome import Halt, ItemFailed, Json
 from rivus.net.charset import decode_markup
 from rivus.sources.addresses import absolute
 from rivus.sources.dates import from_iso
 from rivus.sources.keys import block, one_line
+from rivus.sources.markup import TooComplex
 
 if TYPE_CHECKING:
     from rivus.model.context import Context

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from rivus.handlers.bodies import HTML, fetch_body, keep_body
 from rivus.handlers.fields import address_in, nested
-from rivus.handlers.page import TooComplex, read_page
+from rivus.handlers.page import read_page
 from rivus.model.outcome import ItemFailed, Json
 from rivus.net.charset import content_type, decode_markup
+from rivus.sources.markup import TooComplex
 
 if TYPE_CHECKING:
     from rivus.model.context import Context

@@ -44,7 +44,8 @@ def fetch(session: requests.Session, url: str, **request: Any) -> requests.Respo
 
     try:
         return session.get(url, **request)
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError) as error:
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        # ValueError: a redirect to what is no address.
         raise outcome_of(error, url) from None
 
 

@@ -3,6 +3,7 @@ Algolia (https://hn.algolia.com/api)."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
@@ -131,7 +132,7 @@ def _hits(look: Look, question: str, since: int | None, last: int | None) -> lis
 
 def _hit(hit: Any) -> tuple[Found, int]:
     number, moment = (hit.get("objectID"), hit.get("created_at_i")) if isinstance(hit, dict) else (None, None)
-    if not str(number).isdecimal() or type(moment) is not int:
+    if not re.fullmatch(r"[0-9]{1,18}", str(number)) or type(moment) is not int:
         raise RetryLater(f"a hit without objectID or created_at_i: {described(hit)}")
     tags = hit.get("_tags")
     named = {

@@ -10,6 +10,9 @@ from rivus.sources.answer import described, expression, projects_nothing
 from rivus.sources.dates import Span, from_any
 from rivus.sources.keys import key_of, text_of
 
+MOST = 100_000
+"""Rows of one answer: millions of small ones fit into its bytes."""
+
 
 class Rows:
     """How an answer becomes things found. span: what is asked for; told: whether the server knows its two ends."""
@@ -36,6 +39,9 @@ class Rows:
             raise RetryLater(f"items: {self._where!r} gives {described(rows)}, not a list: {told}")
         if not rows and projects_nothing(self._where, answer):
             raise RetryLater(f"items: {self._where!r} finds nothing in any row: {told}")
+        if len(rows) > MOST:
+            look.log.warning("%d of %d rows are left out", len(rows) - MOST, len(rows))
+        self.count, rows = len(rows), rows[:MOST]
         found = [one for one in map(self._found, rows) if one is not None]
         if rows and not found:
             raise RetryLater(f"key: {self._path!r} is no text or number in any row: the first is {described(rows[0])}")
@@ -45,7 +51,6 @@ class Rows:
             raise RetryLater(f"published: no row has a date: the first is {described(rows[0])}")
         if len(found) < len(rows):
             look.log.warning("%d of %d rows are left out: they have no key", len(rows) - len(found), len(rows))
-        self.count = len(rows)
         return found
 
     def within(self, one: Found) -> bool:

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from rivus.model.outcome import Halt
+from rivus.model.outcome import Halt, RetryLater
 from rivus.net.charset import decode_markup
+from rivus.net.cleaned import clean
 from rivus.net.extras import load
 from rivus.sources.addresses import absolute
 from rivus.sources.keys import one_line
+from rivus.sources.markup import TooComplex, check_formatting
 
 if TYPE_CHECKING:
     import requests
 
 ACCEPT = "text/html, */*;q=0.5"
+_SCRIPTS = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 
 
 def tree_of(response: requests.Response) -> Any:
-    """The page in an answer, whatever its syntax, without scripts and styles: they would count as text."""
+    """The page in an answer, whatever its syntax, without scripts and styles: they would count as text.
+
+    Raises RetryLater for one that could keep the parser busy for minutes."""
     page, _ = decode_markup(response.content, response.headers.get("Content-Type", ""))
+    page = _SCRIPTS.sub(" ", page)
+    try:
+        check_formatting(page)
+    except TooComplex as error:
+        raise RetryLater(f"{clean(response.url)}: {error}") from None
     tree = load("selectolax.lexbor", "feeds").LexborHTMLParser(page)
     tree.strip_tags(["script", "style"])
     return tree

@@ -247,6 +247,9 @@ def test_a_schema_that_cannot_be_used_halts_the_job(
         llm.extract(ITEM, ctx, prompt="facts.md", schema="facts.json", **at)
     with pytest.raises(Halt, match=r"^gone\.md cannot be read"):
         llm.score(ITEM, ctx, prompt="gone.md", **at)
+    for outside in ("/etc/passwd", "../facts.md"):
+        with pytest.raises(Halt, match=r"must be relative to jobs\.d"):
+            llm.score(ITEM, ctx, prompt=outside, **at)
 
 
 def test_what_an_item_is_not_fails_it_or_is_noted(model: Model, ctx: FakeContext, at: dict[str, Any]) -> None:

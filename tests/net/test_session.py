@@ -61,6 +61,12 @@ def test_a_redirect_to_a_file_is_refused(serve: Any) -> None:
     assert isinstance(outcome(open_session(LOOPBACK), server.url), ItemFailed)
 
 
+@pytest.mark.parametrize("location", ["http://[", "http://127.0.0.1:x/"])
+def test_a_redirect_to_what_is_no_address_is_refused(serve: Any, location: str) -> None:
+    server = serve(lambda request: plainly(b"", f"Location: {location}\r\n", "302 Found"))
+    assert isinstance(outcome(open_session(LOOPBACK), server.url), ItemFailed)
+
+
 def test_more_than_five_redirects_are_too_many(serve: Any) -> None:
     server = serve(lambda request: plainly(b"", "Location: /\r\n", "302 Found"))
     failed = outcome(open_session(LOOPBACK), server.url)

@@ -259,3 +259,10 @@ def test_recorded_answers_of_github_become_items(look: FakeLook, world: Any, sha
         found = list(json_api(FakeLook(look.folder), url=url, key=key, published=published))
         assert found and len({one.key for one in found}) == len(found)
         assert published is None or all(one.data["published"].endswith("Z") for one in found)
+
+
+def test_of_an_answer_with_too_many_rows_the_first_are_taken(
+    look: FakeLook, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rivus.sources.jsonrows.MOST", 2)
+    assert keys(look, url=put(site, "/a", ids(1, 2, 3))) == ["1", "2"]
