@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from logging import Logger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rivus.model.outcome import Json
 
 if TYPE_CHECKING:
+    from logging import Logger
+
     import requests
 
 

@@ -10,9 +10,7 @@ from rivus.model.plan import Plan
 from rivus.model.states import DROP, HOLD, RESET, RETRY, UNHOLD, Box, Move
 from rivus.model.times import utc
 from rivus.spool import atomic
-from rivus.spool.archive import put_back
 from rivus.spool.journal import record
-from rivus.spool.known import short_digest
 from rivus.spool.layout import Spool
 from rivus.spool.owners import Owner
 from rivus.spool.publish import publishing
@@ -79,9 +77,7 @@ def change(spool: Spool, plan: Plan, ticket: Ticket, owner: Owner, rerun: bool) 
     stage is running now: the change is found again."""
     birth = f"{spool.births(plan.job)}/{ticket.name}"
     with publishing(spool, plan.job):
-        if spool.archived(plan.job, ticket.name) and not put_back(
-            spool, plan, ticket.name, owner, unless=short_digest(ticket.data)
-        ):
+        if spool.archived(plan.job, ticket.name) and not _put_back(spool, plan, ticket, owner):
             return False
         old = read_document(birth)
         if digest(old.get("data")) == digest(ticket.data):
@@ -94,6 +90,14 @@ def change(spool: Spool, plan: Plan, ticket: Ticket, owner: Owner, rerun: bool) 
         for stage in plan.order:
             release(spool, plan, stage, ticket.name, ticket.key)
     return True
+
+
+def _put_back(spool: Spool, plan: Plan, ticket: Ticket, owner: Owner) -> bool:
+    """Restores an archived item whose data is not that of `ticket`. False, with nothing changed, if it is."""
+    from rivus.spool.archive import put_back
+    from rivus.spool.known import short_digest
+
+    return put_back(spool, plan, ticket.name, owner, unless=short_digest(ticket.data))
 
 
 def _first_meta(old: Json) -> Json:

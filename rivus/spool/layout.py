@@ -106,7 +106,11 @@ class Spool:
 
     def known(self, job: str, name: str) -> bool:
         """Whether an item was ever published. Raises RivusError if the archive cannot tell."""
-        return self.born(job, name) or self.archived(job, name) or self.born(job, name)
+        if self.born(job, name):
+            return True
+        if not os.path.lexists(self.archive(job)):  # and so it was not there a moment ago, nor was the item
+            return False
+        return self.archived(job, name) or self.born(job, name)
 
     def where(self, job: str, stage: str, name: str) -> tuple[Box, str] | None:
         """The box and path of a ticket. Looked for in the order in which tickets move, `ready` once more at the

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,7 +79,7 @@ def _sign_on(spool: Spool) -> tuple[str, Held]:
 
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
     while True:
-        name = f"{stamp}-{os.getpid()}-{secrets.token_hex(4)}"
+        name = f"{stamp}-{os.getpid()}-{os.urandom(4).hex()}"
         hidden = f"{spool.owners}/.{name}.lock"
         atomic.write_new(hidden, b"", sync=False)
         held = queue(Path(hidden), stop=lambda: True)

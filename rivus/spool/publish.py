@@ -25,6 +25,9 @@ from rivus.spool.owners import Owner
 from rivus.spool.planned import note_publisher
 from rivus.spool.reader import dump, read_document
 
+ARCHIVED = "is archived; rivus-prune --restore puts it back"
+"""What is told of an archived item that is asked for."""
+
 
 @contextmanager
 def publishing(spool: Spool, job: str) -> Iterator[None]:

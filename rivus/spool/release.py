@@ -19,7 +19,6 @@ from rivus.model.children import parent_of
 from rivus.model.plan import Plan
 from rivus.model.states import RELEASE, Box
 from rivus.spool import atomic
-from rivus.spool.children import children_ended
 from rivus.spool.journal import record
 from rivus.spool.layout import Spool
 from rivus.spool.planned import planned
@@ -40,8 +39,13 @@ def release(spool: Spool, plan: Plan, stage: str, name: str, key: str) -> bool:
 
 def may_go(spool: Spool, plan: Plan, stage: str, name: str) -> bool:
     """Whether all that a stage needs of an item, and of its children, is done."""
-    ended = spool.ended(plan.job, plan.needs[stage], name)
-    return ended and (stage not in plan.children or children_ended(spool, plan, stage, name))
+    if not spool.ended(plan.job, plan.needs[stage], name):
+        return False
+    if stage not in plan.children:
+        return True
+    from rivus.spool.children import children_ended
+
+    return children_ended(spool, plan, stage, name)
 
 
 def release_after(spool: Spool, plan: Plan, stage: str, name: str, key: str, meta: object) -> list[str]:

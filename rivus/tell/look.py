@@ -11,11 +11,9 @@ from rivus.model.item import Ticket, file_name, is_ticket, ticket_of
 from rivus.model.outcome import Json
 from rivus.model.states import BOXES, Box
 from rivus.model.times import utc
-from rivus.spool.known import count as count_archived
 from rivus.spool.layout import Spool, names
 from rivus.spool.pause import paused
 from rivus.spool.reader import Unreadable, read_document
-from rivus.tell.family import children_of
 from rivus.tell.history import history
 
 if TYPE_CHECKING:
@@ -56,6 +54,8 @@ def overview(spool: Spool, name: str, job: Job | None) -> Json:
     if pause := paused(spool, name):
         whole["paused"] = pause
     if os.path.lexists(spool.archive(name)):
+        from rivus.spool.known import count as count_archived
+
         whole["archived"] = count_archived(spool.archive(name))
     whole["stages"] = counts(spool, name, stages_of(spool, name, job))
     return whole
@@ -120,6 +120,8 @@ def asked_now(spool: Spool, jobs: Container[str], stage: str, asked: Iterable[Ad
 def item(spool: Spool, name: str, stages: list[str], key: str) -> Json | None:
     """One item whole: data, meta, for each stage where its ticket is and what is in it, files, history. None if it
     is not in the spool."""
+    from rivus.tell.family import children_of, known_note
+
     file = file_name(key)
     birth = _ticket(f"{spool.births(name)}/{file}", name)
     whole: Json = {"job": name, "key": key, "data": birth.data if birth else {}, "meta": birth.meta if birth else {}}
@@ -129,6 +131,8 @@ def item(spool: Spool, name: str, stages: list[str], key: str) -> Json | None:
     whole["stages"] = {stage: _stage(place, name) for stage, place in places.items() if place}
     if children := children_of(whole["stages"]):
         whole["children"] = children
+    if note := known_note(part.get("receipt") for part in whole["stages"].values()):
+        whole["known"] = note
     folder = spool.files(name, file)
     whole["files"] = sorted(f"{where}/{one}" for where, _, here in os.walk(folder) for one in here)
     whole["history"] = history(spool, name, key)

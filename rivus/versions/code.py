@@ -50,7 +50,7 @@ def definitions(file: Path, function: str, root: Path, form: Form = dump) -> dic
     and SyntaxError for `file` itself; a module of the project that cannot be read ends the search there.
     """
     found: dict[str, str] = {}
-    todo = [(_read(file), function)]
+    todo, find = [(_read(file), function)], _finder(root)
     while todo:
         module, name = todo.pop()
         label = f"{module.file.relative_to(root).with_suffix('').as_posix()}:{name}"
@@ -59,7 +59,7 @@ def definitions(file: Path, function: str, root: Path, form: Form = dump) -> dic
         statements = module.definitions[name]
         found[label] = (" " if form is dump else "\n").join(map(form, statements))
         for mentioned in sorted({one for statement in statements for one in _mentions(statement)}):
-            todo += _leads_to(module, mentioned, root)
+            todo += _leads_to(module, mentioned, find)
     return found
 
 
@@ -95,7 +95,9 @@ def _mentions(node: ast.AST) -> Iterator[tuple[str, str | None]]:
                 yield f"{module}:{attribute or ''}", name
 
 
-def _leads_to(module: Module, mentioned: tuple[str, str | None], root: Path) -> Iterator[tuple[Module, str]]:
+def _leads_to(
+    module: Module, mentioned: tuple[str, str | None], find: Callable[[str], Module | None]
+) -> Iterator[tuple[Module, str]]:
     name, attribute = mentioned
     if ":" in name:
         target, _, inside = name.partition(":")
@@ -105,11 +107,22 @@ def _leads_to(module: Module, mentioned: tuple[str, str | None], root: Path) -> 
         yield module, name
         return
     for dotted, wanted in ((target, inside or attribute or ""), (f"{target}.{inside}", attribute or "")):
-        if wanted and (file := _file(dotted, root)):
-            try:
-                yield _read(file), wanted
-            except (OSError, SyntaxError, ValueError, RecursionError):
-                return
+        if wanted and (found := find(dotted)):
+            yield found, wanted
+
+
+def _finder(root: Path) -> Callable[[str], Module | None]:
+    """Finds modules of the project, looking for each but once; None: there is none, or it cannot be read."""
+
+    @cache
+    def find(dotted: str) -> Module | None:
+        file = _file(dotted, root)
+        try:
+            return _read(file) if file else None
+        except (OSError, SyntaxError, ValueError, RecursionError):
+            return None
+
+    return find
 
 
 def _file(dotted: str, root: Path) -> Path | None:

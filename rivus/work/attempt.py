@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -243,7 +242,7 @@ def receipt_of(result: Result, stage: Stage, version: Json, owner: str, attempt:
     """What a stage leaves beside its output: who made it, when, from what, with what, at what cost."""
     receipt: Json = {
         "owner": owner,
-        "host": socket.gethostname(),
+        "host": os.uname().nodename,
         "attempt": attempt,
         "started": utc(result.started),
         "ended": utc(result.ended),

@@ -8,10 +8,12 @@ process: what was spent must be known.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rivus.errors import RivusError
 from rivus.limits import Postponed
+from rivus.limits.groupcommit import GroupCommit
 from rivus.limits.spending import Overdrawn, Spending, has_budget, overdrawn
 from rivus.model.money import Spent, day_of, put_off_until
 from rivus.spool.layout import Spool
@@ -28,6 +30,7 @@ class Till:
     def __init__(self, spool: Spool, job: Job, stage: str) -> None:
         self._job, self._stage = job, stage
         self._spending = Spending(spool)
+        self._together = GroupCommit(self._write)
         self._limited = has_budget(job, stage)
         self._fault: Exception | None = None
         self._told = False
@@ -52,11 +55,15 @@ class Till:
         return next(overdrawn(self._job, self._stage, today), None)
 
     def charge(self, cost: Spent) -> None:
-        """Writes a cost down. A failure does not void the result that was paid for: it stops what comes next."""
+        """Writes a cost down; it is durable then. A failure does not void the result that was paid for: it stops what
+        comes next."""
         try:
-            self._spending.add(self._job.name, self._stage, cost, day_of(time.time()))
+            self._together.add(cost)
         except (RivusError, OSError) as error:
             self._fault = error
+
+    def _write(self, costs: Sequence[Spent]) -> None:
+        self._spending.add(self._job.name, self._stage, sum(costs, Spent()), day_of(time.time()))
 
 
 def is_open(spool: Spool, job: Job, stage: str, now: float) -> bool:

@@ -22,7 +22,6 @@ from rivus.spool.publish import complete, settle_left
 from rivus.spool.reader import Unreadable
 from rivus.spool.recover import INTERRUPTIONS, bury, recover, release_all, wake, wake_parked
 from rivus.spool.rejected import reject
-from rivus.work.budget import is_open
 
 if TYPE_CHECKING:
     from rivus.config.schema import Job
@@ -56,6 +55,8 @@ def sweep(spool: Spool, jobs: Mapping[str, Job], me: Owner) -> dict[str, int]:
 
 def _wake_rested(spool: Spool, job: Job, stage: str) -> int:
     """Wakes what waits for the end of a rest, or for tomorrow's budget, that does not keep it any more."""
+    from rivus.work.budget import is_open
+
     until, now = [] if _parked(spool, job, stage) else [FOREVER], time.time()
     until += [put_off_until(now)] if is_open(spool, job, stage, now) else []
     return wake_parked(spool, job.name, stage, *until) if until else 0
