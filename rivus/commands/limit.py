@@ -83,6 +83,8 @@ def _resume(spool: Spool, jobs: Jobs, limits: Limits, name: str) -> None:
     from rivus.model.decide import FOREVER
     from rivus.spool.recover import wake_blocked
 
+    if name not in jobs.limits and name in {*jobs.jobs, *spool.jobs()}:
+        raise BadInput(f"{name} is a job, not a limit; to let it go on: rivus-limit unpause {name}")
     parked = limits.parked(name, time.time())
     limits.resume(name)
     until = FOREVER if parked is None or parked.until is None else parked.until

@@ -66,7 +66,7 @@ def _show(replays: Replays, printer: Printer, sampled: bool, as_json: bool) -> i
     finally:
         if sampled and not as_json:
             printer.text(summary.lines(job, stage, replays.left))
-        elif replays.left and not replays.over:
+        elif sampled and replays.left and not replays.over:
             say(f"{job}:{stage}: {replays.left} not run")
     return 130 if interrupted() else 0 if summary.all_same else 1
 

@@ -36,12 +36,11 @@ def command(
         raise click.UsageError("--from-stage goes with --from-prod")
     if cloned is not None and most is not None:
         raise click.UsageError("--limit is for discovery, which --from-prod leaves out")
-    chosen = house.named(jobs)
     if cloned is not None:
         from rivus.commands.trial import trial
 
-        return trial(house, chosen, cloned, begin, linger, record) or house.broken
-    return _run(house, chosen, most, linger, record)
+        return trial(house, jobs, cloned, begin, linger, record) or house.broken
+    return _run(house, house.named(jobs), most, linger, record)
 
 
 def _run(house: House, chosen: list[Job], most: int | None, linger: float, record: bool) -> int:

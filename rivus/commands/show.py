@@ -53,6 +53,7 @@ def _lines(view: dict[str, Any]) -> list[str]:
     for job, some in view.get("children", {}).items():
         more = ", …" * (some["count"] > len(some["first"]))
         lines.append(plain(f"  children in {job}: {some['count']}: {', '.join(some['first'])}{more}"))
+    lines += [f"  {view['known']}"] if "known" in view else []
     lines += [plain(f"  file: {file}") for file in view["files"]]
     for entry in view["history"]:
         more = {name: entry[name] for name in ("outcome", "reason", "due") if name in entry}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,18 +22,17 @@ Cast = list[tuple["Job", dict[str, tuple[str, ...]]]]
 """For each job its items, by the names of their files, and the stages that are to run."""
 
 
-def trial(house: House, jobs: list[Job], most: int, begin: str | None, linger: float, record: bool) -> int:
+def trial(house: House, named: Sequence[str], most: int, begin: str | None, linger: float, record: bool) -> int:
     """Clones `most` items of each job, runs exactly these and their children, in other jobs too if a stage awaits them
     there, prints a line for each item and stage that says how it compares, and sums up on stderr. begin: the stage to
-    begin with. Gives the exit code."""
+    begin with; if no job is named, it is done for those that have it. Gives the exit code."""
     from rivus.spool.owners import Owner
     from rivus.spool.strangers import Strangers
     from rivus.work.run import StageRun
 
     if not house.test:
         raise click.UsageError("--from-prod goes with --test: it would run production's items again in production")
-    if begin and (without := [job.name for job in jobs if begin not in job.stages]):
-        raise click.UsageError(f"{without[0]} has no stage {begin!r}")
+    jobs = _chosen(house, named, begin)
     test, production = house.spool(), replace(house, test=False).spool(look=True)
     staff = _with_awaited(house, jobs)
     cast: Cast = []
@@ -49,6 +49,19 @@ def trial(house: House, jobs: list[Job], most: int, begin: str | None, linger: f
         cast += [(job, _clone(production, test, job, most, begin, owner)) for job in jobs]
         told = lambda printer: _tell(printer, test, production, cast)  # noqa: E731
         return work(test, owner, staff, linger, None, man, again=False, after=told)
+
+
+def _chosen(house: House, named: Sequence[str], begin: str | None) -> list[Job]:
+    jobs = house.named(named)
+    if begin is None:
+        return jobs
+    have = [job for job in jobs if begin in job.stages]
+    if named and len(have) < len(jobs):
+        without = next(job.name for job in jobs if job not in have)
+        raise click.UsageError(f"{without} has no stage {begin!r}")
+    if jobs and not have:
+        raise click.UsageError(f"no job has a stage {begin!r}")
+    return have
 
 
 def _with_awaited(house: House, jobs: list[Job]) -> list[Job]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
@@ -15,6 +15,9 @@ LONGEST = 366 * 86400.0
 """No item waits longer than this many seconds for itself, whatever a source or a handler asks for."""
 BLOCKED_FOR = 3600.0
 """Seconds for which a source rests that has not said for how long."""
+CHILD_RUNS, MOST_DOUBLED = 30.0, 7
+"""Seconds until an item tries again that has other data for a child which runs; each time it is twice as long, so
+often: what its handler costs has been paid for nothing."""
 JITTER = 0.1
 _PLAIN = ("builtins", "rivus.model.outcome")
 
@@ -62,12 +65,19 @@ def decide(diagnosis: Diagnosis, tries: int, retry: Sequence[float], now: float,
     return Decision(DEFER, "retry", due=now + delay * (1 + JITTER * spread))
 
 
-def describe(error: BaseException) -> tuple[str, str]:
-    """The type's name and a reason of one line, at most 500 characters, for a record. Never raises."""
+def child_runs(waits: int, now: float) -> Decision:
+    """What follows if a result cannot be kept because a child runs. waits: how often that was so just before."""
+    return Decision(DEFER, "busy", charged=False, due=now + CHILD_RUNS * 2 ** min(waits, MOST_DOUBLED))
+
+
+def describe(error: BaseException, scrub: Callable[[str], str] = str) -> tuple[str, str]:
+    """The type's name and a reason of one line, at most 500 characters, for a record. Never raises.
+
+    scrub: takes known secrets out, before the text is cut: of half of one nobody would know what it is."""
     kind = type(error)
     named = kind.__name__ if kind.__module__ in _PLAIN else f"{kind.__module__}.{kind.__name__}"
     try:
-        text = " ".join(str(error).split())
+        text = " ".join(scrub(str(error)).split())
     except Exception:  # noqa: BLE001 - whatever a handler's own error does when it is printed
         text = "its text cannot be read"
     return named, (text or kind.__name__)[:500].encode(errors="replace").decode()

@@ -152,7 +152,7 @@ class Replay:
         from rivus.doctor.consult import consult
 
         told = consult(error, self.stage.handler or (self.stage.command or ["?"])[0], time.time())
-        reason = scrubbed(describe(error)[1])
+        reason = describe(error, scrubbed)[1]
         cls = "not_recorded" if isinstance(error, NotRecorded) else str(told.diagnosis.cls)
         after = {"error": {"class": cls, "reason": reason}}
         return Replayed(

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from rivus.errors import BadConfig, BadInput, TryAgain
@@ -20,7 +19,7 @@ from rivus.model.states import Box
 from rivus.net.offline import offline as offline_all
 from rivus.replay.again import Replay, Replayed
 from rivus.replay.past import Past, past_of
-from rivus.replay.scratch import Scratch
+from rivus.replay.scratch import Scratch, own_folder
 from rivus.spool.layout import Spool, names
 from rivus.work.run import GRACE
 
@@ -48,7 +47,7 @@ def replaying(spool: Spool, job: Job, stage: Stage, *, offline: bool, severed: b
     if offline and stage.command and not severed:
         raise BadConfig("the system gives no network namespace, so a program cannot be kept offline")
     with (
-        TemporaryDirectory(prefix="rivus-replay-", ignore_cleanup_errors=True) as folder,
+        own_folder() as folder,
         offline_all() if offline else nullcontext(),
     ):
         yield Replay(spool, job, stage, Scratch(folder, spool, job.name, stage.name), offline=offline)

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
+from rivus.model.children import MAX_DEPTH, parent_of
 from rivus.model.item import Ticket
 from rivus.model.outcome import Json
 from rivus.model.plan import Plan
@@ -37,13 +38,15 @@ def clone(
     begin with; without it they begin anew. Gives for each (the name of its file) the stages that are to run.
 
     The newest are those that were done last, in all stages of which production has results; only if these are fewer,
-    those that failed or are held. What cannot be read, or runs in a test now, is passed over with a word.
+    those that failed or are held. Those that another item of this job makes again come after all others, and not if
+    it is there. What cannot be read, or runs in a test now, is passed over with a word.
     """
+    before = plan.ancestors(begin) if begin else ()
     tickets: list[Ticket] = []
     written: list[str] = []
     running: dict[str, tuple[str, ...]] = {}
     refused: dict[str, list[str]] = {}
-    for name in _newest(production, plan, plan.ancestors(begin) if begin else ()):
+    for name in _parents_first(production, plan, _newest(production, plan, before), before, running):
         if len(tickets) == most:
             break
         taken = _taken(production, plan, begin, name)
@@ -79,6 +82,38 @@ def _newest(spool: Spool, plan: Plan, needed: Sequence[str]) -> Iterator[str]:
         if name not in given and spool.ended(plan.job, needed, name):
             given.add(name)
             yield name
+
+
+def _parents_first(
+    spool: Spool, plan: Plan, every: Iterable[str], before: Sequence[str], given: Container[str]
+) -> Iterator[str]:
+    """These items, what they emit themselves after all others, and only while what emits it is not in `given`."""
+    children: list[tuple[int, str, list[str]]] = []
+    for name in every:
+        if above := _above(spool, plan, name, before):
+            children.append((len(above), name, above))
+        else:
+            yield name
+    for _, name, above in sorted(children, key=lambda child: child[0]):
+        if not any(one in given for one in above):
+            yield name
+
+
+def _above(spool: Spool, plan: Plan, name: str, before: Sequence[str]) -> list[str]:
+    """The items of this job that make this one again, the nearest first. before: stages that do not run again."""
+    above: list[str] = []
+    while len(above) < MAX_DEPTH:
+        try:
+            ticket = birth(spool, plan.job, name)
+        except (Unreadable, ValueError, KeyError):
+            break
+        meta = ticket.meta if ticket else {}
+        parent = parent_of(meta)
+        if parent is None or parent.job != plan.job or str(meta.get("strategy")).removeprefix("emit:") in before:
+            break
+        name = parent.name
+        above.append(name)
+    return above
 
 
 def _by_age(spool: Spool, folders: Sequence[str]) -> Iterator[str]:

@@ -174,11 +174,13 @@ def _parameter(one: ast.arg, default: ast.expr | None, found: Documented, parts:
 
 
 def lookup_in(parts: Mapping[str, str]) -> Lookup:
-    """What a name is assigned in one of `parts`, as `definitions` gives them."""
+    """What a name is assigned in one of `parts`, as `definitions` gives them, or the class of that name."""
 
-    def lookup(name: str) -> ast.expr | None:
+    def lookup(name: str) -> ast.expr | ast.ClassDef | None:
         text = next((text for label, text in parts.items() if label.endswith(f":{name}")), None)
         first = ast.parse(text).body[0] if text else None
+        if isinstance(first, ast.ClassDef):
+            return first
         return first.value if isinstance(first, ast.Assign | ast.AnnAssign) else None
 
     return lookup
@@ -186,7 +188,8 @@ def lookup_in(parts: Mapping[str, str]) -> Lookup:
 
 def _value(default: ast.expr | None, lookup: Lookup) -> Any:
     if isinstance(default, ast.Name):
-        default = lookup(default.id) or default
+        meant = lookup(default.id)
+        default = meant if isinstance(meant, ast.expr) else default
     if default is None:
         return None
     try:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from rivus.errors import RivusError
 from rivus.model.children import emitted
 from rivus.model.item import file_name
 from rivus.model.outcome import Json
@@ -14,6 +15,7 @@ from rivus.model.states import Box
 from rivus.spool.children import open_children
 from rivus.spool.layout import Spool
 from rivus.spool.reader import Unreadable
+from rivus.spool.results import last_result
 
 if TYPE_CHECKING:
     from rivus.config.schema import Job
@@ -39,7 +41,8 @@ def waits_for_children(spool: Spool, job: Job | None, stage: str, name: str) -> 
     found.sort(key=lambda pair: _FIRST.get(pair[0], len(_FIRST)))
     named = ", ".join(f"{address} ({state})" for state, address in found[:NAMED]) + ", …" * (len(left) > NAMED)
     places = " and ".join(f"{other}:{at}" for other, at in job.plan.children[stage])
-    detail = f"{len(left)} of {count} are not done: {named}"
+    known = known_of(spool, job.name, job.plan.ancestors(stage), name)
+    detail = "; ".join(filter(None, [f"{len(left)} of {count} are not done: {named}", known]))
     override = f"rivus-why {shlex.quote(found[0][1])}"
     return Reason(stage, Kind.NEEDS, f"waits for its children in {places}", detail, override=override)
 
@@ -53,6 +56,22 @@ def _state(spool: Spool, job: str, stage: str, key: str) -> str:
         if box in boxes.values():
             return str(box)
     return str(boxes.get(stage, "not there"))
+
+
+def known_note(receipts: Iterable[object]) -> str:
+    """How many of the keys that these receipts tell of were items of somebody else; "" if none was."""
+    counts = (receipt.get("known") for receipt in receipts if isinstance(receipt, dict))
+    number = sum(count for count in counts if isinstance(count, int))
+    were = "was an item already" if number == 1 else "were items already"
+    return f"{number} of the keys it emitted {were}: not waited for" if number > 0 else ""
+
+
+def known_of(spool: Spool, job: str, stages: Iterable[str], name: str) -> str:
+    """The same of an item's results in these stages, as far as they can be read."""
+    try:
+        return known_note([(last_result(spool, job, stage, name) or {}).get("receipt") for stage in stages])
+    except (Unreadable, RivusError):
+        return ""
 
 
 def children_of(stages: Mapping[str, Json]) -> Json:

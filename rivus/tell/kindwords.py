@@ -10,7 +10,7 @@ _PLAIN = {
     "str": "text", "int": "whole number", "float": "number", "bool": "true or false", "Any": "anything",
     "object": "anything", "list": "list", "dict": "mapping", "Json": "mapping", "None": "nothing",
 }  # fmt: skip
-Lookup = Callable[[str], ast.expr | None]
+Lookup = Callable[[str], ast.expr | ast.ClassDef | None]
 
 
 def kind_words(node: ast.expr | None, lookup: Lookup, steps: int = MOST_STEPS) -> str:
@@ -41,9 +41,15 @@ def _single(node: ast.expr, lookup: Lookup, steps: int) -> str:
     if isinstance(node, ast.Subscript):
         return _subscripted(node, lookup, steps)
     name = ast.unparse(node)
-    if name not in _PLAIN and (meant := lookup(name)) is not None:
-        return kind_words(meant, lookup, steps)
-    return _PLAIN.get(name, name)
+    meant = None if name in _PLAIN else lookup(name)
+    if isinstance(meant, ast.ClassDef):
+        return _fields(meant) if "TypedDict" in map(ast.unparse, meant.bases) else name
+    return kind_words(meant, lookup, steps) if meant is not None else _PLAIN.get(name, name)
+
+
+def _fields(typed: ast.ClassDef) -> str:
+    names = [ast.unparse(one.target) for one in typed.body if isinstance(one, ast.AnnAssign)]
+    return f"mapping with {', '.join(names)}"
 
 
 def _subscripted(node: ast.Subscript, lookup: Lookup, steps: int) -> str:

@@ -33,7 +33,7 @@ WORDS = {
 _ENDED = {
     "done": "done", "skipped": "skipped", "failed": "failed", "held": "held", "interrupted": "its worker died",
     "retry": "failed, put off", "timeout": "took too long, put off", "blocked": "the source must rest, put off",
-    "halted": "the job is broken, put off",
+    "halted": "the job is broken, put off", "busy": "a child of it runs, put off",
 }  # fmt: skip
 _KEPT = (
     "move", "owner", "outcome", "reason", "class", "type", "due", "why", "by", "to", "n", "action", "fingerprint",

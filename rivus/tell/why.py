@@ -28,7 +28,7 @@ from rivus.spool.reader import Unreadable, read_document
 from rivus.spool.recover import YOUNG
 from rivus.tell.absent import absent
 from rivus.tell.evidence import Evidence, class_of, document_of, explains, last_attempt, part, reason_of
-from rivus.tell.family import waits_for_children
+from rivus.tell.family import known_of, waits_for_children
 from rivus.tell.gates import SAME_TIME, closed, next_budget, no_token, parked, probed, whole_job
 from rivus.tell.look import entries, stages_of
 
@@ -107,7 +107,8 @@ class _Item:
         opened = [only] if only else [stage for stage in stages if self._counts(stage, places)]
         opened = [stage for stage in opened if places[stage] is not Box.DONE]
         if not opened:
-            done = Reason("", Kind.DONE, "done", "in every stage; nothing to do")
+            known = known_of(self.spool, self.job, stages, self.name)
+            done = Reason("", Kind.DONE, "done", "; ".join(filter(None, ["in every stage; nothing to do", known])))
             yield from self.stage(only) if only else [done]
             return
         yield from whole_job(self.evidence, self.job)

@@ -14,6 +14,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
 
+from rivus.model.context import OF_THE_TIMEOUT
 from rivus.model.item import Ticket, digest, stem
 from rivus.model.money import Spent, is_amount
 from rivus.model.outcome import Halt, ItemFailed, Json
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     import requests
 
     from rivus.work.emit import Emitted
-
-OF_THE_TIMEOUT = 0.9
-"""What one request may take of the stage's timeout: a server that hangs must not make the handler hang."""
 
 
 class ItemContext:

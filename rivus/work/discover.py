@@ -26,9 +26,9 @@ from rivus.spool.layout import Spool, names
 from rivus.spool.owners import Owner
 from rivus.spool.pause import paused
 from rivus.spool.publish import publish
-from rivus.spool.reader import Unreadable, dump
+from rivus.spool.reader import TooLarge, Unreadable, dump
 from rivus.spool.rejected import reject_found
-from rivus.talk import about, say
+from rivus.talk import about, say, scrubbed
 from rivus.work.look import JobLook
 
 if TYPE_CHECKING:
@@ -166,7 +166,8 @@ class Discovery:
             ticket = Ticket(self.job.name, check_key(one.key), one.data, meta)
             dump(ticket.to_json())
         except ValueError as error:
-            say(f"{self.job.name}: cannot be an item: {error}: {str(one.key)[:80]!r}")
+            less = ": have the strategy give less of a row" if isinstance(error, TooLarge) else ""
+            say(f"{self.job.name}: cannot be an item: {error}{less}: {scrubbed(str(one.key))[:80]!r}")
             if not self.dry:
                 reject_found(self.spool, self.job.name, {"key": one.key, "data": one.data}, str(error))
             return None
@@ -196,7 +197,7 @@ class Discovery:
     def _translate(self, error: BaseException, discover: Discover) -> BaseException:
         if isinstance(error, RivusError):
             return error
-        kind, reason = describe(error)
+        kind, reason = describe(error, scrubbed)
         text = f"{self.job.name}: {discover.strategy}: {reason}"
         if isinstance(error, SourceBlocked):
             until = error.until if error.until is not None else time.time() + BLOCKED_FOR

@@ -17,7 +17,7 @@ from typing import Any
 from rivus.model.children import MAX_CHILDREN, MAX_DEPTH, Parent, depth_of, parent_of
 from rivus.model.document import parse_object
 from rivus.model.item import NAME, Ticket, check_key, digest
-from rivus.model.outcome import Halt, ItemFailed, Json, RetryLater
+from rivus.model.outcome import Halt, ItemFailed, Json
 from rivus.model.plan import Plan
 from rivus.model.times import utc
 from rivus.spool.children import birth_of
@@ -31,8 +31,13 @@ from rivus.spool.reader import MAX_BYTES, Unreadable, dump, read_bytes
 BATCH = 500
 MOST_BYTES = 64 << 20
 """How much the children of one try may hold, as JSON."""
-AGAIN = 30.0
-"""Seconds after which a parent tries again that has other data for a child which runs just now."""
+PATIENCE = 5.0
+"""Seconds that a parent waits for children to end for which it has other data, before it is put off."""
+_LOOK = 0.05
+
+
+class ChildRuns(Exception):
+    """An own child runs just now, and so cannot be given other data. Nobody is at fault."""
 
 
 class Plans:
@@ -76,7 +81,7 @@ class Emitted:
         self._parent, self._stage, self._plans = Parent(parent.job, parent.key), stage, plans
         self._depth = depth_of(parent.meta) + 1
         self._plan: dict[str, Plan] = {}
-        self._bytes = 0
+        self._bytes, self._until = 0, 0.0
         self.tickets: dict[tuple[str, str], Ticket] = {}
 
     def __len__(self) -> int:
@@ -107,10 +112,10 @@ class Emitted:
                 raise ValueError("its data is not an object")
             raw = dump(Ticket(name, check_key(key), data, meta).to_json())
         except ValueError as error:
-            raise ItemFailed(f"the child {str(key)[:80]!r} cannot be an item: {error}") from None
+            raise ItemFailed(f"the child {scrubbed(str(key))[:80]!r} cannot be an item: {error}") from None
         self._bytes += len(raw)
         if len(raw) > MAX_BYTES - RESERVE or self._bytes > MOST_BYTES:
-            raise ItemFailed(f"the child {key[:80]!r} is too large, or all of its children are")
+            raise ItemFailed(f"the child {scrubbed(key)[:80]!r} is too large, or all of its children are")
         return Ticket(name, key, parse_object(raw)["data"], meta)
 
     def add_lines(self, path: Path) -> None:
@@ -132,8 +137,9 @@ class Emitted:
 
     def publish(self, spool: Spool, owner: Owner) -> Json:
         """Makes them items, durably, gives own children their new data, and gives what the receipt says of them. Raises
-        RetryLater if a child with other data runs now, ItemFailed if the record of one cannot be read."""
+        ChildRuns if a child with other data does not end soon, ItemFailed if the record of one cannot be read."""
         own: list[Ticket] = []
+        self._until = time.monotonic() + PATIENCE
         every = list(self.tickets.values())  # what a thread of the handler still adds is too late
         for job, plan in list(self._plan.items()):
             spool.prepare(plan)
@@ -150,16 +156,22 @@ class Emitted:
 
     def _is_own(self, spool: Spool, owner: Owner, plan: Plan, ticket: Ticket) -> bool:
         """Whether a known item is an own child; if so, it has the data in `ticket` now."""
+        while (own := self._renewed(spool, owner, plan, ticket)) is None:
+            if time.monotonic() >= self._until:
+                raise ChildRuns(f"its child {ticket.job}/{ticket.key} has other data, and runs just now")
+            time.sleep(_LOOK)
+        return own
+
+    def _renewed(self, spool: Spool, owner: Owner, plan: Plan, ticket: Ticket) -> bool | None:
+        """As `_is_own`; None if it is one that cannot be given its data now."""
         try:
             known = birth_of(spool, ticket.job, ticket.name)
             if known is None or parent_of(known.get("meta")) != self._parent:
                 return False
             same = digest(known.get("data")) == digest(ticket.data)
-            if same or change(spool, plan, ticket, owner, rerun=True):
-                return True
+            return same or change(spool, plan, ticket, owner, rerun=True) or None
         except (Unreadable, ValueError, KeyError) as error:
             raise ItemFailed(f"the record of its child {ticket.job}/{ticket.key} cannot be read: {error}") from None
-        raise RetryLater(f"its child {ticket.job}/{ticket.key} has other data, and runs just now", after=AGAIN)
 
     def _told(self, own: list[Ticket], known: int) -> Json:
         named: dict[str, list[str]] = {}

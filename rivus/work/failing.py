@@ -9,10 +9,11 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import replace
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from rivus.errors import BadConfig
-from rivus.model.decide import FOREVER, Decision, decide, describe
+from rivus.model.decide import FOREVER, Decision, child_runs, decide, describe
 from rivus.model.diagnosis import Diagnosis
 from rivus.model.outcome import Json
 from rivus.model.states import DEFER, FAIL, HOLD
@@ -41,10 +42,10 @@ def settle(run: StageRun, claim: Claim, result: attempts.Result, error: BaseExce
     tries = claim.ticket.tries() + 1
     decision = decide(diagnosis, tries, run.stage.retry, now, random.random())
     _tell_details(error)
-    kind, reason = describe(error)
+    kind, reason = describe(error, scrubbed)
     entry = run.entry(decision, tries, result) | {
         "type": told.failure.error_type or kind,
-        "reason": scrubbed(reason),
+        "reason": reason,
         "class": str(diagnosis.cls),
         "action": str(diagnosis.action),
         "rule": diagnosis.rule,
@@ -71,6 +72,17 @@ def overruled(run: StageRun, told: Consulted, now: float) -> Diagnosis:
         say(str(error))
         return told.diagnosis
     return verdict.diagnosis() if verdict else told.diagnosis
+
+
+def wait_for_child(run: StageRun, claim: Claim, result: attempts.Result, why: Exception) -> None:
+    """Puts an item off whose result cannot be kept because a child of it runs. No try is used up."""
+    before = list(takewhile(lambda entry: entry.get("outcome") == "busy", reversed(claim.ticket.round())))
+    decision = child_runs(len(before), time.time())
+    entry = run.entry(decision, claim.ticket.tries() + 1, result) | {"reason": str(why)}
+    run.crew.put_off += 1
+    run.desk.defer(claim, decision.due, entry)
+    say(f"{run.label} {claim.ticket.key}: {why}; again at {utc(decision.due)}", 1)
+    run.crew.news()
 
 
 def _stop_others(run: StageRun, claim: Claim, decision: Decision, entry: Json) -> Decision:

@@ -27,8 +27,8 @@ from rivus.work import attempt as attempts
 from rivus.work.budget import Till
 from rivus.work.context import ItemContext, with_files
 from rivus.work.crew import Active, Crew
-from rivus.work.emit import Emitted, Plans
-from rivus.work.failing import reopened, settle
+from rivus.work.emit import ChildRuns, Emitted, Plans
+from rivus.work.failing import reopened, settle, wait_for_child
 from rivus.work.recording import keep_record
 from rivus.work.supply import Supply
 
@@ -226,6 +226,9 @@ class StageRun:
                 error = attempts.BadOutput(str(refused))
             except Outcome as outcome:  # its children cannot be published
                 error = outcome
+            except ChildRuns as why:
+                wait_for_child(self, claim, result, why)
+                return False
         try:
             settle(self, claim, result, error)
         except ValueError as refused:  # what is known of the failure cannot be written down

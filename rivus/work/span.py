@@ -45,6 +45,8 @@ def window_days(strategy: str, folder: Path) -> int | None:
 
     source = find("source", strategy, folder)
     if not _can(source):
+        if {"since", "until"} <= inspect.signature(source).parameters.keys():
+            raise BadConfig(f"{strategy}: since and until must be keyword-only; put a `*` before them")
         able = ", ".join(_able(folder))
         raise BadConfig(f"{strategy} cannot be asked for a span of time (since, until); these can: {able}")
     declared = getattr(inspect.unwrap(source), "__globals__", {}).get("WINDOW_DAYS", {})

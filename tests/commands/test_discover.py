@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -448,3 +449,12 @@ def test_a_span_that_is_none_is_a_wrong_command_line(argv: tuple[str, ...], said
 def test_a_source_without_dates_cannot_be_asked_for_a_span(own: House) -> None:
     said = own.run("rivus-discover", "demo", "--since", "90d", code=78).err
     assert "own.look cannot be asked for a span of time (since, until); these can: " in said and "feed" in said
+
+
+def test_a_source_with_dates_that_are_not_keyword_only_is_told_so(tmp_path: Path) -> None:
+    from rivus.errors import BadConfig
+    from rivus.work.span import window_days
+
+    (tmp_path / "mine.py").write_text("def look(ctx, since=None, until=None):\n    return []\n")
+    with pytest.raises(BadConfig, match=r"mine.look: since and until must be keyword-only; put a `\*` before them"):
+        window_days("mine.look", tmp_path)

@@ -105,6 +105,14 @@ def test_no_time_at_all_is_not_for_ever(limited: House) -> None:
     assert process.returncode == 2 or status(limited).parked is None
 
 
+def test_to_resume_a_job_hints_at_what_lets_it_go_on(limited: House) -> None:
+    limited.run("rivus-limit", "pause", "demo")
+    assert limited.run("rivus-limit", "resume", "demo", code=65).err == (
+        "rivus-limit: demo is a job, not a limit; to let it go on: rivus-limit unpause demo\n"
+    )
+    assert "there is no limit 'demmo'" in limited.run("rivus-limit", "resume", "demmo", code=78).err
+
+
 def test_whatever_waited_for_a_source_is_ready_when_it_is_resumed(limited: House) -> None:
     limited.job("demo", "stages: {fetch: {handler: slow.fetch, limit: outside, concurrency: 2}}", slow=SLOW)
     inject(limited, {"id": "a", "n": 0}, {"id": "b", "n": 60})

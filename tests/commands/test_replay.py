@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,3 +129,35 @@ def test_what_cannot_be_replayed_is_said(done: House) -> None:
     edit(done, "def fetch", "import no_such_module\n\ndef fetch")
     shown = done.run("rivus-replay", "demo/a", "extract", code=78)
     assert "no_such_module" in shown.err and shown.err.count("\n") == 1
+
+
+def test_one_item_that_cannot_be_replayed_gives_its_error_alone(done: House) -> None:
+    halt = "def extract(item, ctx):\n    from rivus.model.outcome import Halt\n    raise Halt('no')"
+    edit(done, "def extract(item, ctx):", halt)
+    shown = done.run("rivus-replay", "demo/a", "extract", code=78)
+    assert shown.err == "rivus-replay: demo:extract a: no\n"
+
+
+def test_what_a_killed_replay_left_is_removed_by_the_next(done: House, tmp_path: Path) -> None:
+    temporary = tmp_path / "tmp"
+    (temporary / "rivus-replay-mine-own").mkdir(parents=True)
+    env = {"TMPDIR": str(temporary)}
+    kept = (done.root / "jobs.d/my.py").read_text()
+    edit(done, "def extract(item, ctx):", "def extract(item, ctx):\n    import time\n    time.sleep(99)")
+    first, second = (done.start("rivus-replay", "demo/a", "extract", env=env) for _ in range(2))
+
+    def folders(count: int) -> set[str]:
+        end = time.monotonic() + 20
+        while len(found := {path.parent.name for path in temporary.glob("*/a*")}) < count and time.monotonic() < end:
+            time.sleep(0.02)
+        return found
+
+    started = folders(2)
+    first.kill()
+    first.communicate()
+    (done.root / "jobs.d/my.py").write_text(kept)
+    done.run("rivus-replay", "demo/a", "extract", env=env)
+    left = {path.name for path in temporary.iterdir()}
+    second.kill()
+    second.communicate()
+    assert len(started) == 2 and len(left) == 1 and left < started, "that of the one which still runs stays"

@@ -169,6 +169,11 @@ def test_a_test_may_begin_at_a_stage_with_productions_results_before_it(demo: Ho
     done = demo.run("rivus-run", "demo", "--test", "--from-prod", "1", "--from-stage", "again")
     assert [(stage, same) for _, stage, _, same in compared(done.out)] == [("again", True)]
     assert done.err == "demo:again: 1 same\n"
+    demo.job("plain", "stages: {read: {handler: own.none}}")
+    done = demo.run("rivus-run", "--test", "--from-prod", "1", "--from-stage", "again")
+    assert [line["stage"] for line in done.lines] == ["again"], "without a name, the jobs that have the stage"
+    done = demo.run("rivus-run", "--test", "--from-prod", "1", "--from-stage", "none", code=2)
+    assert "no job has a stage 'none'" in done.err
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from rivus.doctor.consult import consult
-from rivus.model.decide import BLOCKED_FOR, DONE, FOREVER, JITTER, SKIPPED, Decision, decide, describe
+from rivus.model.decide import BLOCKED_FOR, DONE, FOREVER, JITTER, SKIPPED, Decision, child_runs, decide, describe
 from rivus.model.diagnosis import Action, Diagnosis, FailureClass
 from rivus.model.outcome import Halt, ItemFailed, Outcome, RetryLater, Skip, SourceBlocked
 from rivus.model.states import DEFER, FAIL, FINISH, HOLD
@@ -61,6 +61,11 @@ def test_a_source_that_must_rest_is_parked_and_the_item_uses_up_no_attempt() -> 
 
 def test_a_broken_job_is_paused_until_a_person_resumes_it() -> None:
     assert after(Halt("no credential")) == Decision(DEFER, "halted", charged=False, due=FOREVER, pause=True)
+
+
+def test_an_item_whose_child_runs_waits_longer_each_time_and_uses_up_no_attempt() -> None:
+    assert child_runs(0, NOW) == Decision(DEFER, "busy", charged=False, due=NOW + 30)
+    assert [child_runs(waits, NOW).due - NOW for waits in (1, 2, 7, 99)] == [60, 120, 3840, 3840]
 
 
 @pytest.mark.parametrize("error", [SourceBlocked("too many"), Halt("no credential")])

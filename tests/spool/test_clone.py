@@ -95,6 +95,33 @@ def test_the_newest_that_are_done_come_first_and_what_failed_only_if_these_are_f
     assert list(cloned(production, test, 9)) == ["newer.json", "new.json", "old.json", "bad.json"]
 
 
+def emitted(production: Spool, parent: str, key: str, stage: str = "fetch") -> None:
+    """Makes a child of an item, which is done too."""
+    meta = {"discovered": "2026-01-01", "strategy": f"emit:{stage}", "parent": {"job": "job", "key": parent}}
+    with Owner(production) as owner:
+        publish(production, PLAN, [Ticket("job", key, {"id": key}, meta)], owner)
+    run(production, key, *PLAN.order)
+
+
+def test_children_that_their_parents_make_again_are_cloned_only_without_them(production: Spool, test: Spool) -> None:
+    run(production, "root", *PLAN.order)
+    emitted(production, "root", "child")
+    emitted(production, "gone", "orphan")
+    emitted(production, "orphan", "grandchild")
+    for number, key in enumerate(["root", "orphan", "child", "grandchild"]):
+        age(production, key, -number)
+    assert list(cloned(production, test, 1)) == ["root.json"]
+    assert list(cloned(production, test, 9)) == ["root.json", "orphan.json"]
+
+
+def test_children_come_by_age_if_the_stage_that_emits_them_does_not_run_again(production: Spool, test: Spool) -> None:
+    run(production, "root", *PLAN.order)
+    emitted(production, "root", "child")
+    age(production, "root", 1)
+    age(production, "child", 0)
+    assert list(cloned(production, test, 9, begin="extract")) == ["child.json", "root.json"]
+
+
 def test_a_stage_that_production_does_not_have_yet_keeps_no_item_back(production: Spool, test: Spool) -> None:
     run(production, "a", "fetch", "extract")
     assert list(cloned(production, test)) == ["a.json"]

@@ -116,6 +116,41 @@ def test_a_mistake_in_discover_has_its_place(text: str, problem: str, folder: Pa
     assert found.startswith(problem)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("handler: web.fields, with: {fields: {t: {selector: h1}}}",
+         {"fields.t: missing field 'select'", "fields.t.selector: unknown field, did you mean 'select'?"}),
+        ("handler: web.fields, with: {fields: {t: {select: h1, type: nummer}}}",
+         {"fields.t.type: 'nummer' is not one of 'text', 'number', 'date', 'url', 'html', did you mean 'number'?"}),
+        ("handler: score.rules, with: {rules: [{field: a, points: 1, patern: x}]}",
+         {"rules[0].patern: unknown field, did you mean 'pattern'?"}),
+        ("handler: score.rules, with: {rules: [{field: a, points: 1, each: 2}]}",
+         {"rules[0].each: expected true or false, got a whole number"}),
+    ],
+)  # fmt: skip
+def test_a_mistake_inside_a_parameter_of_a_stage_has_its_place(text: str, said: set[str], folder: Path) -> None:
+    assert {one.partition("stages.a.with.")[2] for one in problems(folder, stage(text))} == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("json_api, url: 'https://example.org/a', paging: {by: page, sise: 3}",
+         "paging.sise: unknown field, did you mean 'size'?"),
+        ("json_api, url: 'https://example.org/a', paging: {by: pages}",
+         "paging.by: 'pages' is not one of 'page', 'offset', 'cursor', 'link', did you mean 'page'?"),
+        ("json_api, url: 'https://example.org/a', paging: {param: p}", "paging: missing field 'by'"),
+        ("items, job: first, stage: score, where: {points: {least: 5}}",
+         "where.points.least: unknown field: known are min, max, contains"),
+    ],
+)  # fmt: skip
+def test_a_mistake_inside_a_parameter_of_discover_has_its_place(text: str, said: str, folder: Path) -> None:
+    (folder / "first.yaml").write_text("stages: {score: {handler: my.fetch}}")
+    [found] = problems(folder, f"discover: {{strategy: {text}}}\n{stage('handler: my.fetch')}")
+    assert found.partition("discover.")[2] == said
+
+
 @pytest.mark.skipif(
     not shutil.which("systemd-analyze"), reason="needs systemd-analyze, which this machine lacks"
 )

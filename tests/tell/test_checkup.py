@@ -273,8 +273,10 @@ def test_a_stage_that_was_removed_is_told_with_what_it_keeps(chain: House) -> No
     chain.run("rivus-inject", "demo", stdin='{"id": "a"}')
     chain.run("rivus-run", "demo")
     chain.job("demo", CHAIN.replace("  score: {handler: steps.score}\n", ""))
-    assert mended(chain, "no stage score any more").what.count("1 result ") == 1
+    assert mended(chain, "no stage score any more").what.endswith("; it keeps 1 result; out of sight")
     assert (chain.root / "spool/demo/.score/done/a.json").exists()
+    (chain.root / "spool/demo/score/ready").mkdir(parents=True)
+    assert any(finding.what.endswith("any more; it is empty; out of sight") for finding in found(chain))
 
 
 def test_what_was_rejected_is_told_with_the_newest_reason_until_it_is_put_away(chain: House) -> None:

@@ -231,9 +231,11 @@ def test_what_lies_in_running_and_is_nobodys_is_handed_on(chain: House) -> None:
     assert "d.json" in chain.box("demo", "fetch", "ready")
 
 
-def test_a_stage_that_is_in_no_job_any_more_is_put_out_of_sight(chain: House) -> None:
+def test_a_stage_that_is_in_no_job_any_more_is_left_to_the_check_up(chain: House) -> None:
     chain.job("demo", CHAIN.replace("  score: {handler: steps.score}\n", ""))
-    mended(chain, "demo has no stage score any more")
+    told = chain.run("rivus-doctor", "--fsck", code=1).out
+    assert told.count("demo has no stage score any more; it keeps 1 result and 2 unfinished tickets; out of sight") == 1
+    assert found(chain) == []
 
 
 def test_a_job_without_a_file_in_jobs_d_is_put_out_of_sight(chain: House) -> None:

@@ -10,9 +10,15 @@ from rivus.tell.kindwords import kind_words
 
 ALIASES = {"Scalar": "str | float", "Seconds": "Annotated[float, 'seconds']", "Round": "list[Round]"}
 
+CLASSES = {"Rule": "class Rule(TypedDict, total=False):\n    'words'\n    select: Required[str]\n    many: bool",
+           "Other": "class Other:\n    x: int"}  # fmt: skip
+
 
 def words(text: str) -> str:
-    def lookup(name: str) -> ast.expr | None:
+    def lookup(name: str) -> ast.expr | ast.ClassDef | None:
+        if name in CLASSES:
+            (found,) = ast.parse(CLASSES[name]).body
+            return found if isinstance(found, ast.ClassDef) else None
         return ast.parse(ALIASES[name], mode="eval").body if name in ALIASES else None
 
     return kind_words(ast.parse(text, mode="eval").body, lookup)
@@ -32,6 +38,9 @@ def words(text: str) -> str:
         ("Seconds", "duration"),
         ("Annotated[int, Meta(ge=1)]", "whole number"),
         ("Path", "Path"),
+        ("Other", "Other"),
+        ("Rule", "mapping with select, many"),
+        ("dict[str, str | Rule]", "mapping to (text or mapping with select, many)"),
         ("tuple[int, int]", "tuple[int, int]"),
         ("None", "nothing"),
     ],

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rivus.config import load_job
+from rivus.config.schema import Job
+from rivus.limits import Limits
 from rivus.model.item import Ticket
-from rivus.model.outcome import Halt, ItemFailed, RetryLater
+from rivus.model.outcome import Halt, ItemFailed
 from rivus.model.plan import Plan
 from rivus.model.states import Box
 from rivus.spool import atomic
 from rivus.spool.archive import archive
+from rivus.spool.desk import Claim, Desk
+from rivus.spool.layout import Spool
 from rivus.spool.owners import Owner
 from rivus.work import emit as module
-from rivus.work.emit import Emitted, Plans
+from rivus.work.crew import Crew
+from rivus.work.emit import ChildRuns, Emitted, Plans
+from rivus.work.run import StageRun
 from tests.spool.families import EMITTED, PAGES, SPLIT, Workers, claimed, emit, family_spool, finish, plans, published
 
 
@@ -101,18 +112,72 @@ def test_lines_of_a_program_are_children_and_others_are_refused(tmp_path: Path) 
         some.add_lines(file)
 
 
-def test_an_own_child_that_runs_with_other_data_makes_the_parent_try_again(tmp_path: Path) -> None:
+def test_an_own_child_that_runs_with_other_data_puts_the_parent_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
     spool = family_spool(tmp_path / "s")
     published(spool, "a")
     with Owner(spool) as owner:
         desk, claim = claimed(spool, owner, "split", "split", "a")
         emit(desk, claim, EMITTED)
         running = claimed(spool, owner, "pages", "fetch", "p1")
-        with pytest.raises(RetryLater, match="runs just now"):
+        with pytest.raises(ChildRuns, match="runs just now"):
             emit(desk, claim, [("p1", {"n": 5})])
         finish(*running, {"fetch": 1})
         assert emit(desk, claim, [("p1", {"n": 5})]) == {"emitted": {"pages": ["p1"]}}
         assert json.loads(Path(spool.births("pages"), "p1.json").read_text())["data"] == {"n": 5}
+
+
+@pytest.fixture
+def running_child(tmp_path: Path) -> Iterator[tuple[Spool, Job, Owner, tuple[Desk, Claim]]]:
+    """A parent whose child runs, in a job that has no second try; it has other data for the child now."""
+    (tmp_path / "split.yaml").write_text("stages: {split: {handler: my.split, retry: []}}")
+    (tmp_path / "pages.yaml").write_text("stages: {fetch: {handler: my.split}, map: {handler: my.split}}")
+    code = "def split(item, ctx):\n    ctx.emit('p1', {'n': 5}, job='pages')\n    return {'of': 1}\n"
+    (tmp_path / "my.py").write_text(code)
+    spool = family_spool(tmp_path / "s")
+    published(spool, "a")
+    with Owner(spool) as owner:
+        desk, claim = claimed(spool, owner, "split", "split", "a")
+        emit(desk, claim, EMITTED)
+        desk.give_back(claim)
+        yield spool, load_job(tmp_path, "split"), owner, claimed(spool, owner, "pages", "fetch", "p1")
+
+
+def run_stage(spool: Spool, job: Job, owner: Owner) -> None:
+    crew = Crew(spool, owner, Limits(Path(spool.limits), {}), lambda line: None, linger=0.0)
+    StageRun(crew, job, job.stages["split"])
+    crew.drain()
+
+
+def test_a_parent_that_is_put_off_for_its_child_has_used_up_no_try(
+    running_child: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.0)
+    spool, job, owner, _ = running_child
+    for waits in (30, 60):
+        run_stage(spool, job, owner)
+        later = spool.ticket("split", "split", Box.LATER, "a.json")
+        assert os.stat(later).st_mtime - time.time() == pytest.approx(waits, abs=5)
+        attempt = json.loads(Path(later).read_text())["attempts"][-1]
+        assert (attempt["outcome"], attempt["charged"], attempt["n"]) == ("busy", False, 1)
+        assert attempt["reason"] == "its child pages/p1 has other data, and runs just now"
+        atomic.rename(later, spool.ticket("split", "split", Box.READY, "a.json"))
+
+
+def test_a_parent_waits_in_place_for_a_child_that_is_about_to_end(running_child: Any) -> None:
+    spool, job, owner, child = running_child
+    parent = threading.Thread(target=run_stage, args=(spool, job, owner))
+    parent.start()
+    here = Path(spool.box("split", "split", Box.RUNNING))
+    end = time.monotonic() + 10
+    while not list(here.glob("*/a.json")) and time.monotonic() < end:
+        time.sleep(0.01)
+    finish(*child, {"fetch": 1})
+    parent.join()
+    assert Path(spool.ticket("split", "split", Box.DONE, "a.json")).exists()
+    assert Path(spool.ticket("pages", "fetch", Box.READY, "p1.json")).exists(), "with other data it runs again"
 
 
 def test_a_child_whose_record_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:

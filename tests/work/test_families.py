@@ -130,6 +130,20 @@ def test_why_leads_to_the_child_that_keeps_its_parent(families: House) -> None:
     assert families.run("rivus-stage", "reduce").lines[0]["data"]["got"][7] == ["a/7", 7, None]
 
 
+def test_keys_that_were_items_already_are_told_of_the_one_that_emitted_them(families: House) -> None:
+    inject(families, {"id": "a/0", "n": 0}, {"id": "a/1", "n": 1}, job="pages")
+    inject(families, {"id": "a", "n": 8}, job="split")
+    families.run("rivus-run")
+    told = "2 of the keys it emitted were items already: not waited for"
+    assert f"  {told}\n" in families.run("rivus-show", "split/a").out
+    [found] = reasons(families, job="split")
+    assert found.detail == f"1 of 6 are not done: pages/a/7 (failed); {told}"
+    families.run("rivus-move", "drop", "pages/a/7")
+    families.run("rivus-stage", "reduce")
+    [found] = reasons(families, job="split")
+    assert found.detail == f"in every stage; nothing to do; {told}"
+
+
 def test_an_item_may_await_children_of_its_own_job(house: House) -> None:
     job = "stages: {dig: {handler: steps.stop}, add: {handler: steps.add, needs: [dig, {children: 'tree:add'}]}}"
     house.job("tree", job, steps=STEPS)

@@ -259,7 +259,8 @@ class JobFiles:
 
     def _strays(self) -> Iterator[Finding]:
         root = f"{self.spool.root}/{self.job}"
-        yield from self._others(root, IN_JOB | self.plan.needs.keys())
+        removed = self.spool.stages(self.job)  # told by the check-up
+        yield from self._others(root, IN_JOB.union(self.plan.needs, removed))
         yield from self._others(f"{root}/discover", IN_DISCOVER)
         for stage in self.plan.order:
             yield from self._others(f"{root}/{stage}", IN_STAGE)
@@ -270,18 +271,9 @@ class JobFiles:
 
     def _others(self, folder: str, known: frozenset[str]) -> Iterator[Finding]:
         for entry in _entries(folder):
-            if entry.name in known:
-                continue
-            if os.path.isdir(f"{entry.path}/{Box.READY}"):
-                hidden = f"mv -n -- {word(entry.path)} {word(f'{folder}/.{entry.name}')}"
-                yield Finding(
-                    f"{self.job} has no stage {one_line(entry.name)} any more, but its tickets are here", hidden
-                )
-            else:
-                yield Finding(
-                    f"{one_line(entry.path)} does not belong here",
-                    self.commands.aside(entry.path, f"{self.job}.{entry.name}"),
-                )
+            if entry.name not in known:
+                aside = self.commands.aside(entry.path, f"{self.job}.{entry.name}")
+                yield Finding(f"{one_line(entry.path)} does not belong here", aside)
 
 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:

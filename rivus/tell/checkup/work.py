@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rivus.locks import holders
 from rivus.model.quantity import format_duration
-from rivus.model.states import Box
+from rivus.model.states import RESTING, Box
 from rivus.spool.layout import Spool, names
 from rivus.spool.reader import Unreadable, read_document
 from rivus.tell.checkup.finding import Finding, one_line, word
@@ -98,8 +98,12 @@ def removed_stages(visit: Visit) -> Iterator[Finding]:
         if sound and stage not in sound.stages:
             folder = visit.spool.stage(job, stage)
             hidden = f"mv -n -- {word(folder)} {word(f'{visit.spool.root}/{job}/.{stage}')}"
-            kept = counted(count(visit.spool.box(job, stage, Box.DONE)), "result")
-            yield Finding(f"{job} has no stage {stage} any more; its {kept} are kept; out of sight", hidden)
+            results = count(visit.spool.box(job, stage, Box.DONE))
+            others = sum(count(visit.spool.box(job, stage, box)) for box in RESTING - {Box.DONE})
+            counts = {"result": results, "unfinished ticket": others}
+            kept = [counted(number, what) for what, number in counts.items() if number]
+            has = f"keeps {' and '.join(kept)}" if kept else "is empty"
+            yield Finding(f"{job} has no stage {stage} any more; it {has}; out of sight", hidden)
 
 
 def rejected(visit: Visit) -> Iterator[Finding]:
