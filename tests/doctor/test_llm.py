@@ -92,7 +92,7 @@ def test_a_text_is_cut_to_two_kilobytes_and_keeps_its_end(unit: str) -> None:
 def test_no_text_makes_redaction_slow(unit: str) -> None:
     start = time.monotonic()
     redact(unit * (100_000 // len(unit)), same)
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 10
 
 
 def test_the_text_stays_between_marks_that_it_cannot_foresee() -> None:

@@ -54,6 +54,6 @@ def test_no_text_makes_a_rule_slow(rule: Rule) -> None:
     for part in PARTS:
         failure = Failure("", "", rule.kinds[:1], message=(part * 4096)[:4096])
         rule.fits(failure)
-        started = time.perf_counter()
+        started = time.process_time()
         rule.fits(failure)
-        assert time.perf_counter() - started < 0.5
+        assert time.process_time() - started < 2

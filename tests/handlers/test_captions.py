@@ -202,9 +202,9 @@ def test_a_file_that_is_no_captions_is_refused_with_the_reason(raw: bytes, reaso
     ],
 )
 def test_hostile_lines_take_linear_time(row: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     captions_text(("WEBVTT\n\n00:01.000 --> 00:02.000\n" + f"{row} -->\n" * 50).encode())
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_a_day_of_rolling_captions_is_read_in_seconds() -> None:
@@ -217,9 +217,9 @@ def test_a_day_of_rolling_captions_is_read_in_seconds() -> None:
         then += f":{(n + 1) % 60:02}"
         rows.append(f"{now}.000 --> {then}.000\nline {n - 1}\nline<{now}.500><c> {n}</c>\n")
         rows.append(f"{then}.000 --> {then}.000\nline {n}\n \n")
-    started = time.monotonic()
+    started = time.process_time()
     lines = said("\n".join(rows))
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
     assert lines[1:] == [f"line {n}" for n in range(1, 60_000)]
 
 

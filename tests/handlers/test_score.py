@@ -66,7 +66,7 @@ def test_weights_that_cannot_be_used_halt_the_job(ctx: FakeContext, given: dict[
 
 def test_thousands_of_phrases_over_a_long_text_take_seconds() -> None:
     phrases = {f"word{n} word{n + 1}": 1.0 for n in range(5_000)}
-    started = time.monotonic()
+    started = time.process_time()
     hits = count_phrases(" ".join(f"word{n % 5_000}" for n in range(200_000)), phrases)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
     assert sum(hits.values()) > 90_000

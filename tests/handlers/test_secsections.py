@@ -74,7 +74,7 @@ def test_what_only_looks_like_a_heading_is_text(line: str) -> None:
 
 
 def test_a_text_of_headings_alone_takes_no_time() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     assert len(sections("Item 1.\nPART II\nItem 2.\nx\n" * 40_000, numbered_anew=True)) <= 4
     assert len(sections("\n".join(f"Item {n // 100}.{n % 100:02}\ntext" for n in range(10_000)))) == 200
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5

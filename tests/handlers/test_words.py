@@ -29,8 +29,8 @@ def test_pieces_are_words_and_signs_in_one_form() -> None:
 
 
 def test_long_runs_take_linear_time() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     for text in ("a" * 2_000_000, "-" * 2_000_000, "\u0301" * 1_000_000, "e\u0301" * 500_000, "苹" * 500_000):
         count_words(text)
         sum(1 for _ in pieces(text))
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10

@@ -132,16 +132,16 @@ def test_a_label_that_no_page_may_use_is_passed_over(label: str) -> None:
 
 
 def test_any_bytes_decode_in_little_time() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     for raw in (bytes(range(256)) * 8_000, b"\x80" * 2_000_000, b"\xe9 " * 1_000_000, b"\x1b" * 2_000_000):
         assert decode(raw, ["iso-2022-jp", "gb2312"])[0]
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_a_declaration_far_too_long_is_passed_over_quickly() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     read(b"<meta " * 200_000 + b"<?xml " * 100_000)
-    assert time.monotonic() - started < 3
+    assert time.process_time() - started < 3
 
 
 def test_a_content_type_is_read_with_its_charset() -> None:

@@ -68,10 +68,10 @@ def test_a_success_without_a_streak_is_one_look_and_leaves_nothing(
     calls: list[object] = []
     monkeypatch.setattr(atomic, "tap", lambda *call: calls.append(call))
     before = sorted(os.listdir(spool.stage("job", "fetch")))
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(1000):
         succeeded(spool, "job", "fetch")
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     assert calls == [] and sorted(os.listdir(spool.stage("job", "fetch"))) == before
 
 
