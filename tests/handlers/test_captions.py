@@ -118,7 +118,7 @@ def test_any_usual_encoding_is_read(encoding: str) -> None:
 
 
 def test_a_few_broken_bytes_do_not_change_the_encoding() -> None:
-    assert said(vtt("1 2 çà et là, déjà été, où ça, là-bàs").encode() + b"\xe9t\n")[0].endswith("là-bàs �t")
+    assert said(vtt("1 2 çà et là, déjà été, où ça, là-bàs").encode() + b"\x81t\n")[0].endswith("là-bàs �t")
 
 
 def test_sounds_are_left_out_unless_wanted_and_masked_words_are_kept() -> None:
