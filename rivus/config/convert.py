@@ -1,17 +1,28 @@
 """Plain values -> typed values. Every mistake is found, each with its place; nothing is guessed or coerced.
 
-Structs, lists, mappings and unions are walked here, so that one mistake does not hide the next; single
-values are msgspec's work. Durations (`Seconds`) and rates are text with a unit.
+Structs, typed dictionaries, lists, mappings and unions are walked here, so that one mistake does not hide
+the next; single values are msgspec's work. Durations (`Seconds`) and rates are text with a unit.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from math import isfinite
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    Required,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 import msgspec
 
@@ -43,6 +54,8 @@ def _walk(value: Any, kind: Any, path: Where, found: list[Finding]) -> Any:
         return _quantity(value, parse_rate, path, found)
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return _struct(value, kind, path, found)
+    if is_typeddict(kind):
+        return _typed_dict(value, kind, path, found)
     walk = _WALKS.get(get_origin(kind), _leaf)
     return walk(value, kind, path, found)
 
@@ -65,6 +78,36 @@ def _struct(value: Any, kind: type[msgspec.Struct], path: Where, found: list[Fin
 @lru_cache
 def _fields(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
     return {field.encode_name: field for field in msgspec.structs.fields(kind)}
+
+
+def _typed_dict(value: Any, kind: Any, path: Where, found: list[Finding]) -> Any:
+    """The fields in the order in which they were given; those that are not there stay away."""
+    if not isinstance(value, dict):
+        return _wrong(path, f"expected a mapping, got {_name_of(value)}", found)
+    try:
+        fields = get_type_hints(kind, include_extras=True)
+    except Exception:  # noqa: BLE001 - a name in it can be anything, as in `rivus.plugins`
+        return _wrong(path, f"cannot be given in YAML: {kind.__name__}", found)
+    unknown = [name for name in value if name not in fields]
+    missing = [name for name, hint in fields.items() if name not in value and _required(name, hint, kind)]
+    found += [((*path, name), f"unknown field{did_you_mean(name, fields) or _known(fields)}") for name in unknown]
+    found += [(path, f"missing field {name!r}") for name in missing]
+    return {name: _walk(part, _bare(fields[name]), (*path, name), found)
+            for name, part in value.items() if name in fields}  # fmt: skip
+
+
+def _known(fields: Iterable[str]) -> str:
+    return f": known are {', '.join(fields)}"
+
+
+def _required(name: str, hint: Any, kind: Any) -> bool:
+    """`__required_keys__` alone does not do: it cannot look into annotations that are text."""
+    marked = get_origin(hint)
+    return marked is Required or (name in kind.__required_keys__ and marked is not NotRequired)
+
+
+def _bare(hint: Any) -> Any:
+    return get_args(hint)[0] if get_origin(hint) in (Required, NotRequired) else hint
 
 
 def _annotated(value: Any, kind: Any, path: Where, found: list[Finding]) -> Any:
@@ -102,7 +145,8 @@ def _dict(value: Any, kind: Any, path: Where, found: list[Finding]) -> Any:
 
 
 def _union(value: Any, kind: Any, path: Where, found: list[Finding]) -> Any:
-    """The first alternative that fits; else the one that was followed deepest says what is wrong."""
+    """The first alternative that fits; else the one that was followed deepest says what is wrong (of whole numbers and
+    numbers the latter)."""
     kinds = [part for part in get_args(kind) if part is not NoneType]
     if value is None and NoneType in get_args(kind):
         return None
@@ -110,7 +154,8 @@ def _union(value: Any, kind: Any, path: Where, found: list[Finding]) -> Any:
     for result, findings in tries:
         if not findings:
             return result
-    result, findings = max(tries, key=lambda one: max(len(place) for place, _ in one[1]))
+    told = [one for one, part in zip(tries, kinds, strict=True) if part is not int or float not in kinds]
+    result, findings = max(told, key=lambda one: max(len(place) for place, _ in one[1]))
     found.extend(findings)
     return result
 

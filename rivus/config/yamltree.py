@@ -36,6 +36,7 @@ _READ_AS = {
     "bool": "a truth value", "int": "a number", "float": "a number", "null": "nothing", "timestamp": "a date",
     "merge": "a merge key", "value": "a default value",
 }  # fmt: skip
+_HINTS = {"a truth value": " (or write true or false)", "a number": " (or write it in plain digits: 10 or -0.5)"}
 
 
 class Unusable:
@@ -242,7 +243,7 @@ class _Composer:
         if tag == "str" and not _CORE_NUMBER.fullmatch(event.value):
             return event.value
         kind = _READ_AS.get(tag, "a number")
-        hint = " (or write true or false)" if tag == "bool" else ""
+        hint = _HINTS.get(kind, "")
         self.tree.report(_mark(event), path, f"{quoted(event.value)} can be read as {kind}: quote it{hint}")
         return UNUSABLE
 

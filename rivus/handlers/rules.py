@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Required, TypedDict
 
 from rivus.handlers.fields import value_at
 from rivus.model.outcome import Halt, ItemFailed, Json
@@ -15,10 +15,21 @@ if TYPE_CHECKING:
 
 NETWORK = False
 MOST_RULES, MOST_PLACES = 200, 1000
-_KNOWN = {"name", "field", "pattern", "at_least", "at_most", "points", "each"}
 
 
-def rules(item: Json, ctx: Context, *, rules: list[dict[str, Any]]) -> Json:
+class Rule(TypedDict, total=False):
+    """One rule, as it stands in the job."""
+
+    name: str
+    field: Required[str]
+    pattern: str
+    at_least: int | float
+    at_most: int | float
+    points: Required[int | float]
+    each: bool
+
+
+def rules(item: Json, ctx: Context, *, rules: list[Rule]) -> Json:
     """The sum of the points of the rules that hold.
 
     Takes: the fields that the rules name (`live.title`: in the object `live`).
@@ -49,7 +60,7 @@ def rules(item: Json, ctx: Context, *, rules: list[dict[str, Any]]) -> Json:
     return {"value": round(math.fsum(hits.values()), 4), "hits": hits}
 
 
-def _found(item: Json, rules: list[dict[str, Any]]) -> list[int]:
+def _found(item: Json, rules: list[Rule]) -> list[int]:
     """In how many places each pattern is found."""
     asked = [(rule["pattern"], _text(value_at(item, rule["field"]))) for rule in rules if "pattern" in rule]
     try:
@@ -58,7 +69,7 @@ def _found(item: Json, rules: list[dict[str, Any]]) -> list[int]:
         raise ItemFailed("a pattern takes too long on this text (nested repetitions such as (a+)+ do)") from None
 
 
-def _holds(rule: Json, value: Any) -> bool:
+def _holds(rule: Rule, value: Any) -> bool:
     if value is None or value in ("", [], {}):
         return False
     size = _size(value)
@@ -82,12 +93,12 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _check(rules: list[dict[str, Any]]) -> None:
+def _check(rules: list[Rule]) -> None:
     if not 0 < len(rules) <= MOST_RULES:
         raise Halt(f"`rules` has {len(rules)} rules: 1 to {MOST_RULES} can be used")
     for number, rule in enumerate(rules, 1):
-        if unknown := sorted(rule.keys() - _KNOWN):
-            raise Halt(f"rule {number}: {unknown[0]!r} is none of {', '.join(sorted(_KNOWN))}")
+        if unknown := sorted(rule.keys() - Rule.__annotations__.keys()):
+            raise Halt(f"rule {number}: {unknown[0]!r} is none of {', '.join(Rule.__annotations__)}")
         for name in ("field", "pattern"):
             if not isinstance(rule.get(name, ""), str) or (name == "field" and not rule.get(name)):
                 raise Halt(f"rule {number}: `{name}` is no text")

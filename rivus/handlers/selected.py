@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Required, TypeAlias, TypedDict, get_args
 
 from rivus.handlers.bodies import body_of, keep_body
 from rivus.handlers.fields import nested
@@ -14,15 +14,14 @@ from rivus.handlers.page import parse_as_is
 from rivus.model.outcome import Halt, ItemFailed, Json
 from rivus.net.charset import decode_markup
 from rivus.sources.addresses import absolute
-from rivus.sources.dates import from_iso
+from rivus.sources.dates import from_iso, from_mail
 from rivus.sources.keys import block, one_line
 from rivus.sources.markup import TooComplex
 
 if TYPE_CHECKING:
     from rivus.model.context import Context
 
-Rule: TypeAlias = str | dict[str, str | bool]
-TYPES = ("text", "number", "date", "url", "html")
+Type: TypeAlias = Literal["text", "number", "date", "url", "html"]
 MOST = 1_000
 """Values of one field."""
 LONGEST = 100_000
@@ -32,6 +31,17 @@ LARGEST = 2**53
 """From here on whole numbers are no longer exact everywhere."""
 _NUMBER = re.compile(r"[-+\u2212]?\d[\d.,'\u2019\u00a0\u202f]{0,40}")
 _GROUPS = re.compile(r"\d{1,3}([,.'\u2019\u00a0\u202f])\d{3}(?:\1\d{3})*|\d+")
+
+
+class Rule(TypedDict, total=False):
+    """What stands in `fields` for one field, as `Wanted` has it."""
+
+    select: Required[str]
+    type: Type
+    attribute: str
+    required: bool
+    many: bool
+    decimal: Literal[".", ","]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +61,12 @@ class Wanted:
             raise ValueError("`select`, `type`, `attribute` and `decimal` are texts, and `select` is needed")
         if not isinstance(self.required, bool) or not isinstance(self.many, bool):
             raise ValueError("`required` and `many` are true or false")
-        if self.type not in TYPES or self.decimal not in (".", ","):
-            raise ValueError(f"`type` is one of {', '.join(TYPES)}; `decimal` is . or ,")
+        if self.type not in get_args(Type) or self.decimal not in (".", ","):
+            raise ValueError(f"`type` is one of {', '.join(get_args(Type))}; `decimal` is . or ,")
 
 
 def fields(
-    item: Json, ctx: Context, *, fields: dict[str, Rule], url_field: str = "url", file_field: str | None = None,
+    item: Json, ctx: Context, *, fields: dict[str, str | Rule], url_field: str = "url", file_field: str | None = None,
     into: str | None = None,
 ) -> Json:  # fmt: skip
     """Fields of a page: the text of the first element that each selector finds, or what else is asked for.
@@ -120,11 +130,14 @@ def number_in(text: str, decimal: str = ".") -> int | float | None:
     return -value if sign in ("-", "\u2212") else value
 
 
-def _wanted(name: str, rule: Rule) -> Wanted:
+def _wanted(name: str, rule: str | Rule) -> Wanted:
+    given: dict[str, Any] = {"select": "", **rule} if isinstance(rule, dict) else {"select": rule}
+    if unknown := [one for one in given if one not in Rule.__annotations__]:
+        raise Halt(f"fields.{name}: {unknown[0]!r} is none of {', '.join(Rule.__annotations__)}")
     try:
-        return Wanted(**rule) if isinstance(rule, dict) else Wanted(rule)  # type: ignore[arg-type]
-    except (TypeError, ValueError) as error:
-        raise Halt(f"fields.{name}: {str(error).removeprefix('Wanted.__init__() ')}") from None
+        return Wanted(**given)
+    except ValueError as error:
+        raise Halt(f"fields.{name}: {error}") from None
 
 
 def _values(tree: Any, wanted: Wanted, name: str, url: str) -> Iterator[Any]:
@@ -161,14 +174,4 @@ def _typed(raw: str, wanted: Wanted, url: str) -> Any:
         return number_in(text, wanted.decimal)
     if wanted.type == "url":
         return absolute(url, text) if text else None
-    return (from_iso(text) or _mail_date(text)) if wanted.type == "date" else text
-
-
-def _mail_date(text: str) -> str | None:
-    """The date of `Tue, 05 Nov 2024 15:00:02 GMT` (RFC 5322)."""
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return from_iso(parsedate_to_datetime(text).isoformat())
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
+    return (from_iso(text) or from_mail(text)) if wanted.type == "date" else text

@@ -1,5 +1,5 @@
 """What is taken for a document: one JSON object in UTF-8, without NaN or infinities, duplicate names, integers beyond
-64 bits, lone surrogates or more than 64 levels."""
+64 bits, lone surrogates or more than 64 levels. And what is taken for JSON of others, which may be more."""
 
 from __future__ import annotations
 
@@ -29,6 +29,16 @@ def parse_object(raw: bytes) -> Json:
     if b"\\u" in raw:
         _check_surrogates(value)
     return value
+
+
+def parse_json(raw: str | bytes, *, unique: bool = False) -> Any:
+    """The JSON in `raw`, of any kind, without the words NaN and Infinity, and with `unique` without duplicate names; a
+    number beyond a 64-bit float is infinite. Raises ValueError with the reason."""
+    hook = _unique if unique else None
+    try:
+        return json.loads(raw, object_pairs_hook=hook, parse_constant=_constant)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict
 
 from rivus.model.context import Finished, Found, Look
 from rivus.model.item import digest
@@ -15,7 +15,17 @@ NETWORK = False
 SETTLED = 2_000_000_000
 """Nanoseconds after which nothing can come to `done` with an earlier time: what came since is looked at again."""
 Scalar: TypeAlias = str | int | float | bool
-Test: TypeAlias = Scalar | list[Scalar] | dict[str, Scalar]
+
+
+class Bounds(TypedDict, total=False):
+    """What a field must keep to."""
+
+    min: str | int | float
+    max: str | int | float
+    contains: Scalar
+
+
+Test: TypeAlias = Scalar | list[Scalar] | Bounds
 
 
 def items(
@@ -84,14 +94,15 @@ def _test(field: str, given: Test) -> Callable[[Json], bool]:
         return lambda data: any(_equal(_at(data, field), value) for value in given)
     if not isinstance(given, dict):
         return lambda data: _equal(_at(data, field), given)
-    for name, bound in given.items():
+    bounds: dict[str, Any] = {**given}
+    for name, bound in bounds.items():
         if name not in _BOUNDS:
             raise Halt(f"where.{field}: {name!r} is none of {', '.join(_BOUNDS)}")
         if name != "contains" and isinstance(bound, bool):
             raise Halt(f"where.{field}.{name}: a truth value has no order")
-    if not given:
+    if not bounds:
         raise Halt(f"where.{field}: it asks for nothing: {', '.join(_BOUNDS)}")
-    return lambda data: all(_BOUNDS[name](_at(data, field), bound) for name, bound in given.items())
+    return lambda data: all(_BOUNDS[name](_at(data, field), bound) for name, bound in bounds.items())
 
 
 def _at(data: Json, field: str) -> Any:

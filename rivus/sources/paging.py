@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Required, TypeAlias, TypedDict, get_args
 
 from rivus.model.outcome import Halt, RetryLater
+from rivus.net.cleaned import beginning
 from rivus.sources.addresses import absolute
 from rivus.sources.answer import described, expression, next_link, same_origin, with_query
-from rivus.sources.keys import one_line
 
 if TYPE_CHECKING:
     import requests
 
-BY = ("page", "offset", "cursor", "link")
+By: TypeAlias = Literal["page", "offset", "cursor", "link"]
 MOST_PAGES = 1_000
 _USUAL: dict[str, dict[str, str | int]] = {"page": {"param": "page", "start": 1}, "offset": {"param": "offset"}}
 
 
+class Asked(TypedDict, total=False):
+    """What stands under `paging:`, as `Paging` has it."""
+
+    by: Required[By]
+    param: str
+    start: int
+    size: int
+    cursor: str
+    max_pages: int
+
+
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """What stands under `paging:`. param: the part of the query that says which page. start: its first value (page: 1,
+    """How an answer is cut. param: the part of the query that says which page. start: its first value (page: 1,
     offset: 0). size: rows of a full page. cursor: where the answer says what comes next (JMESPath)."""
 
     by: str
@@ -39,7 +50,7 @@ class Paging:
 NONE = Paging("link", max_pages=1)
 
 
-def paging_of(given: Mapping[str, str | int] | None) -> Paging:
+def paging_of(given: Asked | None) -> Paging:
     """The paging that a job asks for. Raises Halt, naming what is wrong."""
     if given is None:
         return NONE
@@ -50,8 +61,8 @@ def paging_of(given: Mapping[str, str | int] | None) -> Paging:
         if not isinstance(value, kinds[name]):
             raise Halt(f"paging.{name}: {value!r} is no {'text' if kinds[name] is str else 'whole number'}")
     by = str(given.get("by"))
-    if by not in BY:
-        raise Halt(f"paging.by: {by!r} is none of {', '.join(BY)}")
+    if by not in get_args(By):
+        raise Halt(f"paging.by: {by!r} is none of {', '.join(get_args(By))}")
     values: dict[str, Any] = {**_USUAL.get(by, {}), **given}
     made = Paging(**values)
     if made.by == "cursor" and not made.cursor:
@@ -95,7 +106,8 @@ class Course:
         if self.paging.param:
             return with_query(self.url, {self.paging.param: value})
         if (found := absolute(response.url, str(value))) is None:
-            raise RetryLater(f"paging.cursor: {one_line(value, 100)!r} is no address; for a value name its `param`")
+            shown = beginning(str(value), 100)
+            raise RetryLater(f"paging.cursor: {shown!r} is no address; for a value name its `param`")
         return found
 
     def _link(self, response: requests.Response, answer: Any, rows: int) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired, Required, TypedDict
 
 import pytest
 from hypothesis import given
@@ -106,6 +106,45 @@ def test_of_several_alternatives_the_nearest_says_what_is_wrong() -> None:
     ]
 
 
+class Rule(TypedDict, total=False):
+    field: Required[str]
+    points: Required[int | float]
+    each: bool
+
+
+class Strict(TypedDict):
+    field: str
+    each: NotRequired[bool]
+
+
+class Unreadable(TypedDict):
+    field: Nowhere  # type: ignore[name-defined]  # noqa: F821
+
+
+def test_a_typed_dictionary_stays_one_with_its_fields_in_their_order() -> None:
+    given = {"points": 5, "field": "title"}
+    value, found = convert([given], list[Rule])
+    assert (value, list(value[0]), type(value[0]["points"]), found) == ([given], ["points", "field"], int, [])
+    assert convert({"field": "a"}, Strict) == ({"field": "a"}, [])
+
+
+@pytest.mark.parametrize("kind", [Rule, str | Rule, Rule | str])
+def test_every_mistake_in_a_typed_dictionary_is_found(kind: Any) -> None:
+    _, found = convert({"feild": "a", "other": 1, "points": "x"}, kind, ("r",))
+    assert sorted(found) == [
+        (("r",), "missing field 'field'"),
+        (("r", "feild"), "unknown field, did you mean 'field'?"),
+        (("r", "other"), "unknown field: known are field, points, each"),
+        (("r", "points"), "expected a number, got text"),
+    ]
+
+
+def test_a_typed_dictionary_that_is_none_or_cannot_be_read_is_reported() -> None:
+    assert convert([], Rule)[1] == [((), "expected a mapping, got a list")]
+    assert convert({}, Strict)[1] == [((), "missing field 'field'")]
+    assert convert({"field": "a"}, Unreadable)[1] == [((), "cannot be given in YAML: Unreadable")]
+
+
 def test_a_quantity_too_large_for_a_number_is_reported() -> None:
     assert convert("9" * 90 + "9/ms", Rate)[1] == []
     assert "not a duration" in convert("9" * 5000 + "s", Seconds)[1][0][1]
@@ -144,6 +183,7 @@ KINDS = [
     Rate,
     Outer,
     list[Inner],
+    list[Rule],
     dict[str, Seconds],
     str | list[int] | None,
     Literal["a"],

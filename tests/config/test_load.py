@@ -13,6 +13,8 @@ from rivus.config import Jobs, Limit, load_job, load_jobs
 from rivus.errors import BadConfig
 from rivus.model.quantity import Rate
 
+IN_DIGITS = " (or write it in plain digits: 10 or -0.5)"
+
 DML = """\
 title: Dumb Money
 discover:
@@ -157,8 +159,10 @@ stages:
         (GOOD + "discover: {strategy: s, max_new: 0}\n",
          "2:25: discover.max_new: expected a whole number >= 1"),
         (GOOD + "budget: {}\n", "2:1: budget: needs usd, calls, or both"),
-        (GOOD + "budget: {usd: .inf}\n", "2:15: budget.usd: '.inf' can be read as a number: quote it"),
-        (GOOD + "budget: {usd: 1e400}\n", "2:15: budget.usd: '1e400' can be read as a number: quote it"),
+        (GOOD + "budget: {usd: .inf}\n",
+         f"2:15: budget.usd: '.inf' can be read as a number: quote it{IN_DIGITS}"),
+        (GOOD + "budget: {usd: 1e400}\n",
+         f"2:15: budget.usd: '1e400' can be read as a number: quote it{IN_DIGITS}"),
         (GOOD + "budget: {usd: -1}\n", "2:10: budget.usd: expected a number >= 0.0"),
         (GOOD + "budget: {calls: 1.5}\n", "2:10: budget.calls: expected a whole number, got a number"),
         (GOOD + "budget: {calls: 1, per: week}\n", "2:20: budget.per: 'week' is not one of 'day'"),

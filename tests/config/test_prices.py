@@ -10,6 +10,8 @@ from rivus.config import load_jobs
 from rivus.config.prices import load_prices, read_prices, usd_of
 from rivus.errors import BadConfig
 
+IN_DIGITS = " (or write it in plain digits: 10 or -0.5)"
+
 
 def write(folder: Path, text: str) -> Path:
     (folder / "prices.yaml").write_text(text)
@@ -39,8 +41,8 @@ def test_the_file_is_no_job(tmp_path: Path) -> None:
         ("small: 3", "1:1: small: expected a mapping, got a number"),
         ("small: {input: 1}", "1:1: small: missing field 'output'"),
         ("small: {input: -1, output: 1}", "1:9: small.input: expected a number >= 0.0"),
-        ("small: {input: 1, output: .inf}", "1:27: small.output: '.inf' can be read as a number: quote it"),
-        ("small: {input: .nan, output: 1}", "1:16: small.input: '.nan' can be read as a number: quote it"),
+        ("small: {input: 1, output: .inf}", f"1:27: small.output: '.inf' can be read as a number: quote it{IN_DIGITS}"),
+        ("small: {input: .nan, output: 1}", f"1:16: small.input: '.nan' can be read as a number: quote it{IN_DIGITS}"),
     ],
 )
 def test_a_mistake_has_a_place_and_leaves_no_price(tmp_path: Path, text: str, problem: str) -> None:

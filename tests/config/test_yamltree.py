@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from rivus.config.yamltree import MAX_BYTES, UNUSABLE, parse_yaml, read_yaml
 
+IN_DIGITS = " (or write it in plain digits: 10 or -0.5)"
+
 
 def problems(text: str | bytes) -> list[str]:
     data = text if isinstance(text, bytes) else text.encode()
@@ -43,14 +45,15 @@ def test_words_that_some_take_for_truth_values_are_reported(text: str) -> None:
     [
         ("012", "a number"), ("089", "a number"), ("0o17", "a number"), ("0x1F", "a number"),
         ("0b11", "a number"), ("1_000", "a number"), ("+5", "a number"), ("1e3", "a number"),
-        ("1.5e+3", "a number"), (".5", "a number"), ("5.", "a number"), (".inf", "a number"),
+        ("1.5e+3", "a number"), ("1.0e+308", "a number"), (".5", "a number"), ("5.", "a number"), (".inf", "a number"),
         (".nan", "a number"), ("12:30:00", "a number"), ("1:30", "a number"), ("9" * 25, "a number"),
         ("9223372036854775808", "a number"), ("2026-01-31", "a date"), ("2026-01-31 10:00:00", "a date"),
         ("Null", "nothing"), ("NULL", "nothing"), ("=", "a default value"), ("<<", "a merge key"),
     ],
 )  # fmt: skip
 def test_what_readers_disagree_about_is_reported_with_its_place(text: str, kind: str) -> None:
-    assert problems(f"a: {text}") == [f"f:1:4: a: '{text}' can be read as {kind}: quote it"]
+    hint = IN_DIGITS if kind == "a number" else ""
+    assert problems(f"a: {text}") == [f"f:1:4: a: '{text}' can be read as {kind}: quote it{hint}"]
 
 
 @pytest.mark.parametrize("text", ["no", "012", "12:30:00", "2026-01-31", "1_000", "<<", "5", "~"])
@@ -139,11 +142,11 @@ def test_an_empty_file_has_no_value() -> None:
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
 def test_a_depth_bomb_is_reported_at_once(opening: str) -> None:
-    begin = time.monotonic()
+    begin = time.process_time()
     found = problems(opening * 100_000)
     assert len(found) == 1
     assert "nested deeper than 32 levels" in found[0] or "not YAML" in found[0]
-    assert time.monotonic() - begin < 2
+    assert time.process_time() - begin < 2
 
 
 def test_too_many_values_are_reported() -> None:
