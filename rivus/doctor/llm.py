@@ -15,11 +15,11 @@ import re
 from collections.abc import Callable
 from hashlib import sha256
 from ipaddress import ip_address
-from typing import Any
 
 from rivus.doctor.failure import Failure
 from rivus.doctor.said import one_line
 from rivus.model.diagnosis import Action, Diagnosis, FailureClass
+from rivus.model.document import parse_json
 from rivus.model.outcome import Json
 
 MAX_TEXT = 2048
@@ -137,23 +137,12 @@ def object_in(answer: str) -> Json:
     if len(answer) > MAX_ANSWER:
         raise ValueError(f"the answer is longer than {MAX_ANSWER} characters")
     try:
-        given = json.loads(answer, object_pairs_hook=_unique, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        given = parse_json(answer, unique=True)
+    except ValueError:
         raise ValueError(f"the answer is not JSON: {_shown(answer)}") from None
     if not isinstance(given, dict):
         raise ValueError(f"the answer is no JSON object: {_shown(answer)}")
     return given
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> Json:
-    whole = dict(pairs)
-    if len(whole) < len(pairs):
-        raise ValueError("a name stands twice")
-    return whole
-
-
-def _refuse(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _seconds(value: object) -> float | None:

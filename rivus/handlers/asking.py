@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from rivus.handlers.answercache import digest_of
+from rivus.model.context import OF_THE_TIMEOUT
 from rivus.model.outcome import Halt, ItemFailed, Json, Outcome, RetryLater
 from rivus.net.chat import MAX_BYTES, Form, completion_of, is_count, post
 
@@ -63,14 +64,14 @@ class Talk:
     until: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.until = monotonic() + self.ctx.timeout
+        self.until = monotonic() + self.ctx.timeout * OF_THE_TIMEOUT
 
     @property
     def seconds(self) -> float:
         """What is left. Raises TimeoutError."""
         left = self.until - monotonic()
         if left <= 0:
-            raise TimeoutError(f"the model took longer than {self.ctx.timeout:g} s")
+            raise TimeoutError(f"the model took longer than {self.ctx.timeout * OF_THE_TIMEOUT:g} s")
         return left
 
 
@@ -179,10 +180,11 @@ def _post(talk: Talk, path: str, body: Json) -> requests.Response:
 
 
 def _check(response: requests.Response) -> requests.Response:
+    from rivus.net.cleaned import beginning
     from rivus.net.session import check
 
     status, said = response.status_code, _complaint(response)
-    where = f"{response.url[:200]} answered {status}: {one_line(said)}"
+    where = f"{beginning(response.url, 200)} answered {status}: {one_line(said)}"
     if 300 <= status < 400 or status in _MISPLACED:
         raise Halt(where)
     if status in (400, 413, 422):
@@ -194,7 +196,7 @@ def _check(response: requests.Response) -> requests.Response:
 def _complaint(response: requests.Response) -> str:
     from rivus.secrets import scrub
 
-    return scrub(response.content[:2000].decode(errors="replace"))
+    return scrub(response.content.decode(errors="replace"))[:2000]
 
 
 def _say_program(talk: Talk, question: Question) -> str:

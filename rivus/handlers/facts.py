@@ -31,7 +31,7 @@ _LANGUAGES = ("content-language", "dc.language", "language", "og:locale")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
 _JSON_LD = re.compile(r"<script\b[^<>]{0,300}application/ld\+json[^<>]{0,300}>", re.IGNORECASE)
 _LONGEST_SCRIPT = 300_000
-_SCRIPTS, _THINGS = 10, 200
+_SCRIPTS, _THINGS, _PEOPLE = 10, 200, 10
 
 
 def facts_of(html: str, tree: LexborHTMLParser, url: str) -> Json:
@@ -43,7 +43,7 @@ def facts_of(html: str, tree: LexborHTMLParser, url: str) -> Json:
     titles = (*(meta.get(name) for name in _TITLES), article.get("headline"), title_of(tree))
     authors = (article.get("author"), *(meta.get(name) for name in _AUTHORS))
     facts = {
-        "title": next(filter(None, (one_line(title, LONGEST) for title in titles)), ""),
+        "title": next(filter(None, (one_line(title, LONGEST) for title in titles if isinstance(title, str))), ""),
         "author": next(filter(None, map(_author, authors)), ""),
         "published": next(filter(None, map(from_iso, _dates(tree, meta, article))), None),
         "language": _language(tree, meta),
@@ -88,10 +88,15 @@ def _things(value: Any) -> Iterator[Json]:
 
 def _author(value: Any) -> str:
     """Names, however they are wrapped; "" for an address, which some pages give as the author."""
-    people = value if isinstance(value, list) else [value]
-    names = (one_line(each.get("name") if isinstance(each, dict) else each, 200) for each in people[:10])
+    people = (each.get("name") if isinstance(each, dict) else each for each in _all(value))
+    names = (one_line(name, 200) for each in people for name in _all(each) if isinstance(name, str))
     good = dict.fromkeys(name for name in names if name and "://" not in name)
-    return ", ".join(good)
+    return ", ".join(islice(good, _PEOPLE))
+
+
+def _all(value: Any) -> list[Any]:
+    """The first values of what may be one or a list."""
+    return value[:_PEOPLE] if isinstance(value, list) else [value]
 
 
 def _dates(tree: LexborHTMLParser, meta: dict[str, str], article: Json) -> Iterator[Any]:

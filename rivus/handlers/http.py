@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from rivus.handlers.fields import address_in, nested
 from rivus.handlers.template import filled, filled_address
+from rivus.model.context import OF_THE_TIMEOUT
 from rivus.model.outcome import Halt, ItemFailed, Json, RetryLater, Skip
 from rivus.net.charset import content_type
-from rivus.net.extras import load
-from rivus.sources.answer import json_of
+from rivus.net.cleaned import beginning
+from rivus.sources.answer import expression, json_of, with_secret
 from rivus.sources.keys import one_line
 
 if TYPE_CHECKING:
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from rivus.model.context import Context
 
 Scalar: TypeAlias = str | int | float | bool
-_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}")
 LARGEST_FILE = 2_000
 """MB."""
+LARGEST = 15 << 20
+"""Bytes of an answer that is kept: a document has at most 16 MiB, with what is known of the item beside it."""
 
 
 def get_json(
@@ -41,31 +42,32 @@ def get_json(
     params: the query; texts may have fields in them too.
     secret: the name of a secret that is sent along, and only to a `url` that the job names. List it under `secrets:` of
             the job, too.
-    header: the header that holds the secret; query: the part of the query that holds it instead.
+    header: the header that holds the secret (Authorization: as `Bearer VALUE`, unless the value names a scheme,
+            `Basic …`); query: the part of the query that holds it instead.
     select: a JMESPath expression (https://jmespath.org).
     into:   needed for what is no object.
     absent: what 404, 410 and an empty answer mean: the item has `failed`, or there is nothing to do (`skip`).
-    Raises RetryLater for what is no JSON; ItemFailed if nothing is there (null, nothing selected, a missing field);
-    Halt for a secret that is refused or missing and for parameters that make no sense; for HTTP statuses and
-    connections whatever `rivus.net.session` says.
+    Raises RetryLater for what is no JSON; ItemFailed if nothing is there (null, nothing selected, a missing field),
+    for what is no object without `into`, and beyond 15 MiB; Halt for a secret that is refused or missing and for
+    parameters that make no sense; for HTTP statuses and connections whatever `rivus.net.session` says.
 
         quote:
           handler: http.json
           with: {url: "https://api.example.com/v1/{symbol}/quote", secret: example_key, select: data.price, into: price}
     """
-    pick = _compiled(select)
+    pick = expression(select, "select", ItemFailed) if select is not None else None
     if secret and url is None:
         raise Halt("a secret goes only to a `url` that stands in the job, not to an address from an item")
     address = filled_address(url, item) if url is not None else address_in(item, url_field)
     texts = {name: filled(value, item) if isinstance(value, str) else value for name, value in (params or {}).items()}
     nothing = Skip if absent == "skip" else ItemFailed
     value = json_of(_asked(ctx, address, texts, secret, header, query, (404, 410) if absent == "skip" else ()))
-    value = value if pick is None else _picked(pick, value)
+    value = pick(value) if pick else value
     if value is None or value in ("", [], {}):
         raise nothing(f"{select or 'the answer'} is empty")
     _check_fit(value)
     if into is None and not isinstance(value, dict):
-        raise Halt(f"{select or 'the answer'} is no object: say with `into` under which name it belongs")
+        raise ItemFailed(f"{select or 'the answer'} is no object: say with `into` under which name it belongs")
     return nested(value, into)
 
 
@@ -93,7 +95,8 @@ def download(
     if not 0 < max_mb <= LARGEST_FILE:
         raise Halt(f"`max_mb` is not between 0 and {LARGEST_FILE:,}: {max_mb}")
     address = filled_address(url, item) if url is not None else address_in(item, url_field)
-    limits: Json = {"private_hosts": ctx.private_hosts, "total": ctx.timeout, "max_bytes": int(max_mb * 1_000_000)}
+    seconds = ctx.timeout * OF_THE_TIMEOUT
+    limits: Json = {"private_hosts": ctx.private_hosts, "total": seconds, "max_bytes": int(max_mb * 1_000_000)}
     file = ctx.workdir / "body"
     saved = save(address, file, accept=lambda response: _expect(_kind(response), types), **limits)
     if not saved.size:
@@ -111,14 +114,9 @@ def _asked(
 ) -> requests.Response:  # fmt: skip
     from rivus.net.session import check, fetch
 
-    headers = {"Accept": "application/json"}
-    if secret and query:
-        params = {**params, query: ctx.secret(secret)}
-    elif secret:
-        if not _HEADER.fullmatch(header):
-            raise Halt(f"`header`: {header!r} is no name of a header")
-        headers[header] = ctx.secret(secret)
-    response = fetch(ctx.http, url, params=params, headers=headers)
+    sent, asked = with_secret(secret, ctx.secret(secret), header, query) if secret else ({}, {})
+    headers = {"Accept": "application/json", **sent}
+    response = fetch(ctx.http, url, params={**params, **asked}, headers=headers)
     if secret and response.status_code == 401:
         raise Halt(f"the secret {secret} is refused (401)")
     if response.status_code in nothing:
@@ -126,26 +124,8 @@ def _asked(
     return check(response)
 
 
-def _compiled(select: str | None) -> Any:
-    if select is None:
-        return None
-    jmespath = load("jmespath", "feeds")
-    try:
-        return jmespath.compile(select)
-    except (jmespath.exceptions.JMESPathError, RecursionError) as error:
-        raise Halt(f"`select`: {select!r} is no JMESPath expression: {one_line(error, 200)}") from None
-
-
-def _picked(pick: Any, value: Any) -> Any:
-    jmespath = load("jmespath", "feeds")
-    try:
-        return pick.search(value)
-    except (jmespath.exceptions.JMESPathError, RecursionError, TypeError, ValueError) as error:
-        raise ItemFailed(f"`select` does not fit the answer: {one_line(error, 200)}") from None
-
-
 def _check_fit(value: Any) -> None:
-    """Raises ItemFailed for what is JSON but cannot stand in a document."""
+    """Raises ItemFailed for what is JSON but cannot stand in a document, or is too large for one."""
     import json
 
     from rivus.model.document import parse_object
@@ -153,7 +133,10 @@ def _check_fit(value: Any) -> None:
     try:
         parse_object(json.dumps({"value": value}).encode())
     except (ValueError, RecursionError) as error:
-        raise ItemFailed(f"the answer cannot be kept: {one_line(error, 100)}") from None
+        raise ItemFailed(f"the answer cannot be kept: {beginning(str(error), 100)}") from None
+    if (size := len(json.dumps(value, ensure_ascii=False).encode())) > LARGEST:
+        advice = "take a part of it with `select`, or all of it as a file with `http.download`"
+        raise ItemFailed(f"the answer cannot be kept: {size:,} bytes are more than {LARGEST:,}: {advice}")
 
 
 def _kind(response: requests.Response) -> str:

@@ -1,4 +1,4 @@
-"""yt-dlp for handlers: an instance lent to one item, under the network guard and the time limit of its context."""
+"""yt-dlp for handlers: an instance lent to one item, under the network guard and most of its context's time."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from rivus.model.context import OF_THE_TIMEOUT
 from rivus.model.outcome import ItemFailed, Json, Skip
 
 if TYPE_CHECKING:
@@ -30,21 +31,22 @@ _idle: list[YoutubeDL] = []
 
 @contextmanager
 def within(ctx: Context, what: str) -> Iterator[None]:
-    """Under the network guard and the time limit of `ctx`; what yt-dlp raises becomes an outcome.
+    """Under the network guard and for what one request may take of the timeout; what yt-dlp raises becomes an outcome.
 
     what: is being done, for the TimeoutError that says that it took too long.
     """
     from rivus.net.guard import guarding
     from rivus.net.ytdlp import translate
 
-    with guarding(ctx.private_hosts, total=ctx.timeout) as deadline:
+    seconds = ctx.timeout * OF_THE_TIMEOUT
+    with guarding(ctx.private_hosts, total=seconds) as deadline:
         error: Exception | None = None
         try:
             yield
         except Exception as raised:  # noqa: BLE001 - extractors for a thousand sites raise anything
             error = translate(raised)
         if deadline and deadline.cut:
-            error = TimeoutError(f"{what} took longer than {ctx.timeout:g} s")
+            error = TimeoutError(f"{what} took longer than {seconds:g} s")
         if error:
             raise error from None
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     import requests
 
+OF_THE_TIMEOUT = 0.9
+"""What one request may take of the stage's timeout: a server that hangs must not make the handler hang."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:

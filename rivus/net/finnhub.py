@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from rivus.model.document import parse_json
 from rivus.model.outcome import Halt, RetryLater
 from rivus.net.session import check, fetch
 
@@ -34,8 +34,8 @@ def ask(session: requests.Session, secret: str, base: str, path: str, params: Ma
     if response.status_code == 429 and _NO_TOKEN.search(told):
         raise Halt(f"Finnhub has seen no token: {told}")
     try:
-        answer = json.loads(check(response).content, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
+        answer = parse_json(check(response).content)
+    except ValueError as error:
         raise RetryLater(f"Finnhub's answer is no JSON: {str(error)[:100]}") from None
     if isinstance(answer, dict) and answer.keys() == {"error"}:
         raise (Halt if _NO_ACCESS.search(told) else RetryLater)(f"Finnhub answers with an error: {told}")
@@ -43,10 +43,6 @@ def ask(session: requests.Session, secret: str, base: str, path: str, params: Ma
 
 
 def _told(response: requests.Response) -> str:
-    from rivus.net.cleaned import clean
+    from rivus.net.cleaned import beginning
 
-    return clean("".join(filter(str.isprintable, response.content[:200].decode("utf-8", "replace"))))
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
+    return beginning(response.content, 200)

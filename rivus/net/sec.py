@@ -7,13 +7,13 @@ keeps some time between its questions. All refusals come with 403 and a page.
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from rivus.model.document import parse_json
 from rivus.model.outcome import Halt, RetryLater, SourceBlocked
 from rivus.net.session import check, fetch
 
@@ -67,8 +67,8 @@ def ask_json(session: requests.Session, url: str, user_agent: str, params: Mappi
     if _OLD_XML in response.content[:2_000].lower():
         raise Halt(f"{_where(response)} gives the XML that browse-edgar once had: only EDGAR's JSON is read")
     try:
-        return json.loads(response.content, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
+        return parse_json(response.content)
+    except ValueError as error:
         raise RetryLater(f"{_where(response)}: no JSON: {str(error)[:100]}") from None
 
 
@@ -96,7 +96,3 @@ def _where(response: requests.Response) -> str:
     from rivus.net.cleaned import clean
 
     return clean(response.url.partition("?")[0])
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from rivus.model.document import parse_json
 from rivus.model.outcome import Halt, RetryLater
+from rivus.net.cleaned import beginning
 from rivus.net.extras import load
 from rivus.sources.addresses import absolute
 from rivus.sources.keys import one_line
@@ -16,29 +18,41 @@ if TYPE_CHECKING:
     import requests
 
 NAMES_TOLD = 12
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}")
 
 
 def json_of(response: requests.Response) -> Any:
     """The JSON of an answer. Raises RetryLater for what is none, as servers in trouble send pages instead."""
     try:
-        return json.loads(response.content, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
-        start = one_line(response.content[:80].decode("utf-8", "replace"), 80)
+        return parse_json(response.content)
+    except ValueError as error:
+        start = beginning(response.content, 80)
         raise RetryLater(f"{_place(response.url)}: the answer is no JSON ({one_line(error, 100)}): {start}") from None
+
+
+def with_secret(name: str, value: str, header: str, query: str | None) -> tuple[dict[str, str], dict[str, str]]:
+    """The headers and the parts of the query that hold the secret `name`: the part `query`, else the header `header`.
+    In Authorization it is a bearer token (RFC 6750), unless it names a scheme itself (`Basic …`). Raises Halt."""
+    if query is not None:
+        return {}, {query: value}
+    if not _HEADER.fullmatch(header):
+        raise Halt(f"`header`: {header!r} is no name of a header, for the secret {name}")
+    bearer = header.lower() == "authorization" and " " not in value
+    return {header: f"Bearer {value}" if bearer else value}, {}
 
 
 def described(answer: Any) -> str:
     """What an answer is, for a message: the names in an object, else its type."""
     if isinstance(answer, dict):
-        names = ", ".join(one_line(name, 40) for name in list(answer)[:NAMES_TOLD])
+        names = ", ".join(beginning(name, 40) for name in list(answer)[:NAMES_TOLD])
         return f"an object with {names}" if names else "an empty object"
     if isinstance(answer, list):
         return f"a list of {len(answer)}" if answer else "an empty list"
-    return "nothing" if answer is None else f"{type(answer).__name__} {one_line(answer, 60)!r}"
+    return "nothing" if answer is None else f"{type(answer).__name__} {beginning(str(answer), 60)!r}"
 
 
-def expression(text: str, parameter: str) -> Callable[[Any], Any]:
-    """The JMESPath expression (https://jmespath.org) as a function of an answer, which raises RetryLater where it does
+def expression(text: str, parameter: str, misfit: type[Exception] = RetryLater) -> Callable[[Any], Any]:
+    """The JMESPath expression (https://jmespath.org) as a function of an answer, which raises `misfit` where it does
     not fit. Raises Halt if it is none."""
     jmespath = load("jmespath", "feeds")
     mistakes = (jmespath.exceptions.JMESPathError, RecursionError, TypeError, ValueError)
@@ -51,7 +65,7 @@ def expression(text: str, parameter: str) -> Callable[[Any], Any]:
         try:
             return parsed.search(answer)
         except mistakes as error:
-            raise RetryLater(f"{parameter}: {text!r} does not fit the answer: {one_line(error, 200)}") from None
+            raise misfit(f"{parameter}: {text!r} does not fit the answer: {beginning(str(error), 200)}") from None
 
     return search
 
@@ -93,7 +107,3 @@ def _place(url: str) -> str:
     """An address without its query, which may hold a secret."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")

@@ -55,10 +55,11 @@ def from_any(value: object) -> str | None:
     text = "" if isinstance(value, bool) else str(value).strip()[:LONGEST]
     if re.fullmatch(r"\d{9,13}(\.\d+)?", text):
         return from_seconds(float(text) / (1000 if float(text) >= FIRST_MILLISECONDS else 1))
-    return from_iso(text) or _from_mail(text)
+    return from_iso(text) or from_mail(text)
 
 
-def _from_mail(text: str) -> str | None:
+def from_mail(text: str) -> str | None:
+    """The date of `Tue, 05 Nov 2024 15:00:02 GMT` (RFC 5322)."""
     from email.utils import parsedate_to_datetime
 
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,11 +12,11 @@ from rivus.model.outcome import Halt
 from rivus.net.session import check, fetch
 from rivus.sources import conditional
 from rivus.sources.addresses import web_address
-from rivus.sources.answer import json_of, with_query
+from rivus.sources.answer import json_of, with_query, with_secret
 from rivus.sources.dates import Span, span_of
 from rivus.sources.jsonrows import Rows
 from rivus.sources.keys import digest
-from rivus.sources.paging import NONE, Course, paging_of
+from rivus.sources.paging import NONE, Asked, Course, paging_of
 
 if TYPE_CHECKING:
     import requests
@@ -26,13 +25,12 @@ Scalar: TypeAlias = str | int | float | bool
 Form: TypeAlias = Literal["moment", "date", "seconds"]
 ACCEPT = "application/json"
 MOST_MARKS = 1_000
-_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}")
 
 
 def json_api(
     look: Look, *, url: str, items: str = "@", key: str = "id", fields: dict[str, str] | None = None,
     published: str | None = None, params: dict[str, Scalar] | None = None, secret: str | None = None,
-    header: str = "X-Api-Key", query: str | None = None, paging: dict[str, str | int] | None = None,
+    header: str = "X-Api-Key", query: str | None = None, paging: Asked | None = None,
     stop_at_known: bool = False, since_param: str | None = None, until_param: str | None = None,
     time_format: Form = "moment", since: str | None = None, until: str | None = None,
 ) -> Iterator[Found]:  # fmt: skip
@@ -56,7 +54,8 @@ def json_api(
     published: the row's date (ISO 8601, seconds or milliseconds since the epoch, or as in mail), which becomes the
                field `published` in UTC; default: the field of that name.
     secret:    the name of a secret that goes along. List it under `secrets:` of the job, too.
-    header:    the header that has it (Authorization: as a bearer token); query: the part of the query, instead.
+    header:    the header that has it (Authorization: as `Bearer VALUE`, unless the value names a scheme, `Basic …`);
+               query: the part of the query, instead.
     paging:    `by: page` (param: page, start: 1), `by: offset` (param: offset, start: 0, size: rows of a page),
                `by: cursor` (cursor: where the answer says what comes next; param: the part of the query that takes
                it, or none if it is an address) or `by: link` (the Link header, rel=next); max_pages: 10. Pages end with
@@ -165,13 +164,7 @@ def _sent(look: Look, name: str | None, header: str, query: str | None) -> tuple
     """The headers and the query that hold the secret."""
     if name is None:
         return {}, {}
-    value = look.secret(name)
-    if query is not None:
-        return {}, {query: value}
-    if not _HEADER.fullmatch(header):
-        raise Halt(f"header: {header!r} is no name of a header")
-    bearer = header.lower() == "authorization" and " " not in value
-    return {header: f"Bearer {value}" if bearer else value}, {}
+    return with_secret(name, look.secret(name), header, query)
 
 
 def _texts(params: Mapping[str, Scalar] | None) -> dict[str, object]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from rivus.model.outcome import Json, RetryLater
 from rivus.net.charset import decode_markup
+from rivus.net.cleaned import beginning
 from rivus.sources import dates
 from rivus.sources.addresses import absolute
 from rivus.sources.elements import Element, elements
@@ -53,7 +54,7 @@ def read_sitemap(body: bytes, content_type: str, base: str) -> Sitemap:
     if document.root in _FEEDS:
         return _feed(text, base)
     if document.root not in ("urlset", "sitemapindex"):
-        raise RetryLater(f"{base} is not a sitemap: it begins with {one_line(text[:200], 60)!r}")
+        raise RetryLater(f"{base} is not a sitemap: it begins with {beginning(text, 60)!r}")
     found = Sitemap(flaw=document.flaw)
     for element in document.found:
         _add(found, element, base)
@@ -82,7 +83,7 @@ def _plain_text(text: str, base: str) -> Sitemap:
     links = [line.strip() for line in lines if line.strip().startswith(("http://", "https://"))]
     pages: list[Json] = [{"url": url} for url in (absolute(base, link) for link in links) if url]
     if not pages or not lines[0].startswith("http"):
-        raise RetryLater(f"{base} is not a sitemap: it begins with {one_line(text[:200], 60)!r}")
+        raise RetryLater(f"{base} is not a sitemap: it begins with {beginning(text, 60)!r}")
     return Sitemap(pages)
 
 

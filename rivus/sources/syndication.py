@@ -16,6 +16,7 @@ from urllib.parse import urljoin
 
 from rivus.model.outcome import Json, RetryLater
 from rivus.net.charset import decode_markup
+from rivus.net.cleaned import beginning
 from rivus.net.extras import load
 from rivus.sources import dates
 from rivus.sources.addresses import absolute
@@ -70,7 +71,7 @@ def _xml_feed(text: str, base: str) -> Feed:
     except Exception as error:  # noqa: BLE001 - what hostile input makes the parser raise is anybody's guess
         raise RetryLater(f"{base} is not a feed that can be parsed: {one_line(error, 100)}") from None
     if not parsed.version:
-        raise RetryLater(f"{base} is not a feed: it begins with {one_line(text[:200], 60)!r}")
+        raise RetryLater(f"{base} is not a feed: it begins with {beginning(text, 60)!r}")
     flaw = one_line(parsed.bozo_exception, 200) if parsed.bozo else ""
     if flaw and not parsed.entries:
         raise RetryLater(f"{base} is a broken feed without a readable entry: {flaw}")
@@ -118,7 +119,7 @@ def _json_feed(text: str, base: str) -> Feed:
         raise RetryLater(f"{base} is not a feed: broken JSON ({one_line(error, 100)})") from None
     items = feed.get("items") if isinstance(feed, dict) else None
     if not isinstance(items, list) or "jsonfeed.org" not in str(feed.get("version")):
-        raise RetryLater(f"{base} is not a feed: JSON that begins with {one_line(text[:200], 60)!r}")
+        raise RetryLater(f"{base} is not a feed: JSON that begins with {beginning(text, 60)!r}")
     return Feed([_json_entry(item, base) for item in items if isinstance(item, dict)])
 
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from rivus.model.context import Found, Look
 from rivus.model.outcome import Halt, Json, RetryLater
 from rivus.net.charset import decode
+from rivus.net.cleaned import beginning
 from rivus.net.session import check, fetch
 from rivus.sources import dates
 from rivus.sources.addresses import LONGEST, absolute, comparable, web_address
@@ -153,7 +154,7 @@ def _rows(text: str, base: str) -> tuple[list[list[str]], str]:
     except (ValueError, RecursionError):
         good = False
     if not good or (rows and rows[0] != list(_FIELDS)):
-        raise RetryLater(f"{base}: not a page of the index: it begins with {one_line(text[:200], 80)!r}")
+        raise RetryLater(f"{base}: not a page of the index: it begins with {beginning(text, 80)!r}")
     resume = ""
     if len(rows) > 2 and rows[-2] == [] and len(rows[-1]) == 1:
         resume, rows = one_line(rows[-1][0])[:LONGEST], rows[:-2]

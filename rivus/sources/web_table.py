@@ -9,6 +9,7 @@ from typing import Any
 
 from rivus.model.context import Found, Look
 from rivus.model.outcome import Halt, Json, RetryLater
+from rivus.net.cleaned import beginning
 from rivus.sources import conditional
 from rivus.sources.addresses import absolute, web_address
 from rivus.sources.keys import digest, key_of, one_line
@@ -46,8 +47,9 @@ def web_table(
     columns stands in each of them.
     The data has url (the row's first link, else the page's), cells (name -> text) and links (name -> address).
     Rows without a key, and further rows of a key, are left out with a warning. A row that is no longer there is noted
-    as vanished. Raises RetryLater if there is no such table or it has no row (the page has changed, or this is a login
-    page), Halt for a bad selector, a column that is not there and a page that robots.txt forbids.
+    as vanished. Raises RetryLater if there is no such table or it has no row or no column of that name (the page has
+    changed, or this is a login page), Halt for a bad selector, a number that no column has and a page that robots.txt
+    forbids.
     """
     Robots(look, robots).allow(web_address(url, "url"))
     asked = (url, selector, key)
@@ -80,7 +82,8 @@ def _column(names: list[str], key: str | int | None) -> int | None:
         return None
     number = key - 1 if isinstance(key, int) else next((n for n, name in enumerate(names) if name == _name(key)), -1)
     if not 0 <= number < len(names):
-        raise Halt(f"key: there is no column {key!r}; there are {', '.join(names)[:300]}")
+        wrong = Halt if isinstance(key, int) or not _name(key) else RetryLater
+        raise wrong(f"key: there is no column {key!r}; there are {beginning(', '.join(names), 300)}")
     return number
 
 

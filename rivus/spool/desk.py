@@ -21,7 +21,7 @@ from rivus.spool.journal import record
 from rivus.spool.layout import Spool, names
 from rivus.spool.owners import Owner
 from rivus.spool.publish import adopt, is_archived, twin
-from rivus.spool.reader import MAX_BYTES, Unreadable, dump, read_document
+from rivus.spool.reader import MAX_BYTES, TooLarge, Unreadable, dump, read_document
 from rivus.spool.recover import YOUNG
 from rivus.spool.rejected import reject
 from rivus.spool.release import release_after
@@ -207,4 +207,7 @@ def _finished(claim: Claim, output: Json | None, receipt: Json, attempt: Json) -
     """The ticket as it goes to `done`, and its bytes. Raises ValueError."""
     ticket = replace(claim.ticket, error=None, output=output, receipt=receipt)
     ticket.add_attempt({**attempt, "final": True})
-    return ticket, dump(ticket.to_json())
+    try:
+        return ticket, dump(ticket.to_json())
+    except TooLarge as error:
+        raise ValueError(f"{error}: write a file into the workdir instead") from None

@@ -27,6 +27,10 @@ class Unreadable(Exception):
         self.age = age
 
 
+class TooLarge(ValueError):
+    """A document has more bytes than are written."""
+
+
 def read_document(path: str, now: float | None = None, most: int = MAX_BYTES) -> Json:
     """The JSON object in the file. Raises Unreadable, FileNotFoundError.
 
@@ -66,12 +70,13 @@ def read_bytes(path: str, most: int = MAX_BYTES) -> tuple[bytes, float]:
 
 def dump(document: Json) -> bytes:
     """A document as it stands in a file: one line, UTF-8, secrets taken out. Raises ValueError for whatever
-    `read_document` would refuse, so that nothing is written which cannot be read again."""
+    `read_document` would refuse, so that nothing is written which cannot be read again.
+    TooLarge, one of these, says that only its size is at fault."""
     try:
         raw = scrubbed(json.dumps(document, ensure_ascii=False, allow_nan=False)).encode() + b"\n"
     except (TypeError, UnicodeEncodeError, RecursionError) as error:
         raise ValueError(f"not JSON: {error}") from None
     if len(raw) > MAX_BYTES:
-        raise ValueError(f"{len(raw)} bytes of JSON, more than {MAX_BYTES}: write a file into the workdir instead")
+        raise TooLarge(f"{len(raw)} bytes of JSON, more than {MAX_BYTES}")
     parse_object(raw)
     return raw

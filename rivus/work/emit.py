@@ -27,6 +27,7 @@ from rivus.spool.layout import Spool
 from rivus.spool.owners import Owner
 from rivus.spool.publish import publish
 from rivus.spool.reader import MAX_BYTES, Unreadable, dump, read_bytes
+from rivus.talk import scrubbed
 
 BATCH = 500
 MOST_BYTES = 64 << 20

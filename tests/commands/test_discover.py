@@ -226,12 +226,14 @@ def test_what_cannot_be_an_item_is_put_aside_once_with_its_reason_and_the_rest_i
         {"key": "../x"}, {"key": ""}, {"key": 5}, {"key": "a\nb"}, {"key": "k" * 1025},
         {"key": "n", "python": "float('nan')"}, {"key": "s", "python": "{'x': chr(0xd800)}"},
         {"key": "big", "python": "{'x': 2**64}"}, {"key": "odd", "python": "{'x': {1, 2}}"},
+        {"key": "wide", "python": "{'x': 'y' * (16 << 20)}"},
     ]  # fmt: skip
     world(own, "first", *bad, "last")
     for found in (["first", "last"], []):
         done = own.run("rivus-discover", "demo")
         assert keys(done.out) == found
         assert done.err.count("cannot be an item") == len(bad)
+        assert "have the strategy give less of a row: 'wide'" in done.err and "workdir" not in done.err
     reasons = rejected(own)
     assert len(reasons) == len(bad)
     for why in (".. as a part of a path", "non-empty string", "control", "1025 characters", "64 bits", "not JSON"):

@@ -113,6 +113,9 @@ def test_an_empty_answer_is_tried_later_and_what_is_no_page_refused(ctx: FakeCon
         ('<script type="application/ld+json">{"@graph": [{"@type": "WebSite"}, {"headline": "From LD", '
          '"datePublished": "2024-01-31", "author": [{"name": "A B"}, {"name": "C D"}]}]}</script>',
          "author", "A B, C D"),
+        ('<script type="application/ld+json">{"headline": ["No text"], "author": {"name": ["A B", {"x": 1}, "C D"]}}'
+         "</script>", "author", "A B, C D"),
+        ('<script type="application/ld+json">{"headline": ["No text"]}</script><title>Told</title>', "title", "Told"),
         ('<script type="application/ld+json">[{"datePublished": "2024-01-31T01:00:00+01:00"}]</script>',
          "published", "2024-01-31T00:00:00Z"),
         ('<script type="application/ld+json">{"headline": ' + '[' * 50_000 + "</script>", "title", None),

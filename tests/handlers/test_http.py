@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def test_what_is_not_there_can_mean_that_there_is_nothing_to_do(ctx: FakeContext
 
 def test_what_is_no_object_needs_a_name(ctx: FakeContext, site: Site) -> None:
     url = put(site, "[1, 2]")
-    with pytest.raises(Halt, match="`into`"):
+    with pytest.raises(ItemFailed, match="`into`"):  # one stranger's answer must not stop the others
         get_json({"url": url}, ctx)
     assert get_json({"url": url}, ctx, into="numbers") == {"numbers": [1, 2]}
 
@@ -107,6 +108,13 @@ def test_json_that_no_document_can_hold_fails_the_item(ctx: FakeContext, site: S
         get_json({"url": put(site, body)}, ctx)
 
 
+def test_an_answer_too_large_for_a_document_fails_the_item_and_says_what_helps(ctx: FakeContext, site: Site) -> None:
+    put(site, json.dumps({"small": 1, "big": "ä" * 8_000_000}, ensure_ascii=False))
+    with pytest.raises(ItemFailed, match=r"16,\d+,\d+ bytes .*`select`.*`http\.download`"):
+        get_json({"url": f"{site.url}/q"}, ctx)
+    assert get_json({"url": f"{site.url}/q"}, ctx, select="small", into="x") == {"x": 1}
+
+
 @pytest.fixture
 def keyed(ctx: FakeContext, monkeypatch: pytest.MonkeyPatch) -> FakeContext:
     monkeypatch.setenv("RIVUS_SECRET_EXAMPLE_KEY", "hush-hush-123")
@@ -121,6 +129,21 @@ def test_a_secret_goes_into_a_header_or_the_query(keyed: FakeContext, site: Site
     get_json({}, keyed, url=url, secret="example_key", query="apikey")
     assert [headers.get("X-Api-Key") for headers in site.headers] == ["hush-hush-123", None, None]
     assert site.headers[1]["X-Token"] == "hush-hush-123" and site.asked[-1] == "/q?apikey=hush-hush-123"
+
+
+def test_authorization_holds_a_bearer_token(keyed: FakeContext, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = put(site, QUOTE)
+    get_json({}, keyed, url=url, secret="example_key", header="Authorization")
+    monkeypatch.setenv("RIVUS_SECRET_EXAMPLE_KEY", "Basic aHVzaDpodXNo")
+    get_json({}, keyed, url=url, secret="example_key", header="Authorization")
+    assert [each["Authorization"] for each in site.headers] == ["Bearer hush-hush-123", "Basic aHVzaDpodXNo"]
+
+
+def test_no_half_of_a_secret_is_told(keyed: FakeContext, site: Site) -> None:
+    url = put(site, "x" * 75 + "hush-hush-123 is unknown")
+    with pytest.raises(RetryLater, match="no JSON") as failed:
+        get_json({}, keyed, url=url, secret="example_key")
+    assert "hush" not in str(failed.value)
 
 
 def test_a_secret_never_goes_to_an_address_from_an_item(keyed: FakeContext, site: Site) -> None:
@@ -210,6 +233,15 @@ def test_too_much_and_nothing_leave_no_file(ctx: FakeContext, site: Site, body: 
 def test_a_size_that_makes_no_sense_halts_the_job(ctx: FakeContext, wrong: float) -> None:
     with pytest.raises(Halt, match="max_mb"):
         download({"url": "https://example.org"}, ctx, max_mb=wrong)
+
+
+def test_a_download_that_hangs_is_tried_again_before_the_stage_is_over(ctx: FakeContext, site: Site) -> None:
+    released = threading.Event()
+    site.before = lambda path: released.wait(10)
+    ctx.timeout = 0.3
+    with pytest.raises(RetryLater, match=r"0\.27 s"):
+        download({"url": site.put("/a", b"x")}, ctx)
+    released.set()
 
 
 def test_a_download_is_not_held_in_memory(ctx: FakeContext, site: Site) -> None:

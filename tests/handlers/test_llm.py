@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from rivus import secrets
 from rivus.handlers import answercache, llm
 from rivus.handlers.answercache import FILE, keep, recall
 from rivus.handlers.asking import MAX_TOKENS
@@ -179,6 +180,17 @@ def test_what_a_server_refuses_says_who_is_at_fault(
     if isinstance(raised.value, SourceBlocked):
         assert raised.value.until == pytest.approx(time.time() + 120, abs=10)
     assert ctx.costs == [UNKNOWN] and ctx.usd == [0.0 if status < 500 else None]
+
+
+def test_no_half_of_a_key_is_told(
+    score: Score, model: Model, ctx: FakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RIVUS_SECRET_LLM_API_KEY", "hush-hush-123")
+    monkeypatch.setattr(ctx, "secret", secrets.get)
+    model.reply = lambda _: (401, b" " * 1995 + b"hush-hush-123 is no key")
+    with pytest.raises(Halt, match="401") as raised:
+        score()
+    assert "hush" not in str(raised.value)
 
 
 def test_an_answer_of_no_model_is_asked_for_again_later(score: Score, model: Model, ctx: FakeContext) -> None:

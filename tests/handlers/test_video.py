@@ -95,11 +95,11 @@ def test_sound_that_is_refused_gives_the_outcome_of_its_status(
     assert list(ctx.workdir.iterdir()) == []
 
 
-def test_sound_that_never_ends_costs_no_more_than_the_timeout(ctx: FakeContext, site: Site) -> None:
+def test_sound_that_never_ends_is_left_before_the_timeout(ctx: FakeContext, site: Site) -> None:
     released = threading.Event()
     site.before = lambda path: released.wait(10) if path.endswith(".m4a") else None
     ctx.timeout, started = 0.5, time.monotonic()
-    with pytest.raises(TimeoutError, match=r"the sound took longer than 0\.5 s"):
+    with pytest.raises(TimeoutError, match=r"the sound took longer than 0\.45 s"):
         audio({"url": site.put("/talk", sounding())}, ctx)
     released.set()
     assert time.monotonic() - started < 8 and list(ctx.workdir.iterdir()) == []

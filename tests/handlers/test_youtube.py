@@ -124,12 +124,12 @@ def test_private_addresses_stay_closed_to_yt_dlp(ctx: FakeContext, site: Site) -
     assert site.asked == []
 
 
-def test_a_site_that_hangs_costs_no_more_than_the_timeout(ctx: FakeContext, site: Site) -> None:
+def test_a_site_that_hangs_is_left_before_the_timeout(ctx: FakeContext, site: Site) -> None:
     released = threading.Event()
     site.before = lambda path: released.wait(10)
     ctx.timeout = 0.3
     started = time.monotonic()
-    with pytest.raises(TimeoutError, match=r"0\.3 s"):
+    with pytest.raises(TimeoutError, match=r"0\.27 s"):
         captions({"url": site.put("/talk", video("en"))}, ctx)
     released.set()
     assert time.monotonic() - started < 5

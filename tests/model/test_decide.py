@@ -132,3 +132,8 @@ def test_what_ends_a_rest_or_a_pause_is_exact(spread: float) -> None:
 )
 def test_an_error_is_described_in_one_short_line(error: Exception, named: tuple[str, str]) -> None:
     assert describe(error) == named
+
+
+def test_secrets_are_taken_out_of_a_reason_before_it_is_cut() -> None:
+    error = RuntimeError("x" * 495 + "hush-hush and more")
+    assert "hu" not in describe(error, lambda text: text.replace("hush-hush", "[secret]"))[1]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from rivus import secrets
 from rivus.model.outcome import Halt, Outcome, RetryLater, SourceBlocked
 from rivus.sources.finnhub import finnhub_calendar, finnhub_insider, finnhub_ipo, finnhub_news
 from tests.conftest import World
@@ -99,6 +100,15 @@ def test_what_is_no_calendar_is_an_outcome(
     with pytest.raises(kind) as raised:
         list(finnhub_calendar(look, base_url=site.url))
     assert type(raised.value) is kind and "test-token" not in str(raised.value)
+
+
+def test_no_half_of_a_token_is_told(look: FakeLook, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RIVUS_SECRET_FINNHUB_TOKEN", "hush-hush-123")
+    look.secrets["finnhub_token"] = secrets.get("finnhub_token")
+    site.put(CALENDAR, "x" * 190 + "hush-hush-123 is no token", 401)
+    with pytest.raises(Halt, match="xxx") as raised:
+        list(finnhub_calendar(look, base_url=site.url))
+    assert "hush" not in str(raised.value)
 
 
 def test_recorded_refusals_halt(look: FakeLook, world: Any) -> None:

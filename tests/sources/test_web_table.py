@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rivus.model.outcome import Halt, RetryLater
+from rivus.model.outcome import Halt, Outcome, RetryLater
 from rivus.sources.web_table import web_table
 from tests.site import Site
 
@@ -47,9 +47,13 @@ def test_the_key_can_be_a_number_a_name_as_it_is_written_or_the_whole_row(look: 
     assert len(take(look, site, selector="#ipo", key=None)) == 4
 
 
-@pytest.mark.parametrize("key", ["nothing", 0, 6, -1, ""])
-def test_a_column_that_is_not_there_halts_and_tells_which_are(look: FakeLook, site: Site, key: str | int) -> None:
-    with pytest.raises(Halt, match=r"key: there is no column .*symbol, price_range"):
+@pytest.mark.parametrize(
+    ("key", "outcome"), [("nothing", RetryLater), (0, Halt), (6, Halt), (-1, Halt), ("", Halt), ("$", Halt)]
+)
+def test_a_column_that_is_gone_may_come_back_and_one_that_cannot_be_halts(
+    look: FakeLook, site: Site, key: str | int, outcome: type[Outcome]
+) -> None:
+    with pytest.raises(outcome, match=r"key: there is no column .*symbol, price_range"):
         take(look, site, selector="#ipo", key=key)
 
 
