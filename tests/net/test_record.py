@@ -142,6 +142,7 @@ def test_where_nothing_was_asked_there_is_no_record() -> None:
         gzip.compress(b'{"record": 1}\n{"url": "u"}\n'), gzip.compress(b'{"record": 1}\n' * 99)[:-9],
         gzip.compress(b'{"record": 1}\n{"method": "GET", "url": "u", "sent": "", "status": "x", "headers": []}\n'),
     ],
+    ids=["nothing", "no gzip", "no header", "no JSON", "another version", "half an exchange", "cut off", "no status"],
 )  # fmt: skip
 def test_what_is_no_record_is_refused(raw: bytes) -> None:
     with pytest.raises(ValueError):
