@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from rivus.handlers.captions import captions_text
 from rivus.handlers.cues import NotCaptions
-from rivus.handlers.page import TooComplex, read_page
+from rivus.handlers.page import read_page
 from rivus.handlers.web import page_text
 from rivus.handlers.words import count_words
 from rivus.model.outcome import ItemFailed, Json
 from rivus.net.session import check, fetch
+from rivus.sources.markup import TooComplex
 
 if TYPE_CHECKING:
     from rivus.model.context import Context

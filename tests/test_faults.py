@@ -30,7 +30,7 @@ from tests.faults import bad_world as bad_world
 from tests.site import Site
 from tests.site import site as site
 
-SECONDS, MEGABYTES = 20, 400
+SECONDS, MEGABYTES = 20, 600
 BOXES = ("wait", "ready", "running", "later", "done", "failed", "held")
 STAGES = """
 allow_private_hosts: [127.0.0.1]
