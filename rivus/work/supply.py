@@ -43,11 +43,12 @@ class Supply:
                     self._given.add(name)
                     self._young.pop(name, None)
                     return name
+            upstream = self._upstream()  # before the look: what a stage that ends after it releases would be missed
             self._scan = self._chunks()
             first = next(self._scan, None)
             if first is not None:
                 self._scan = itertools.chain((first,), self._scan)
-            elif not self._wait():
+            elif not self._wait(upstream):
                 break
         raise StopIteration
 
@@ -73,17 +74,19 @@ class Supply:
         except FileNotFoundError:
             return 0.0, name
 
-    def _wait(self) -> bool:
-        """Waits until looking again may help. False when nothing will come."""
+    def _wait(self, upstream: bool) -> bool:
+        """Waits until looking again may help. False when nothing will come. upstream: whether a stage before this one
+        was at work before it was looked."""
         crew, now = self.run.crew, time.time()
         woken, due = wake(crew.spool, self.run.job.name, self.run.stage.name, now)
         if woken:
             return True
         times = [when for when in (due, *self._young.values()) if when is not None and when <= now + crew.linger]
-        if not times and not self._upstream():
+        if not times and not upstream:
             return False
         with crew.turn:
-            crew.turn.wait(max(0.001, min([LOOK, *(when - now for when in times)])))
+            if not upstream or self._upstream():  # one that has ended meanwhile wakes nobody any more
+                crew.turn.wait(max(0.001, min([LOOK, *(when - now for when in times)])))
         return True
 
     def _upstream(self) -> bool:
