@@ -93,7 +93,8 @@ class Summary:
         counts = f"{self.same} same, {len(self._different)} different, {failed} failed"
         yield f"{job}:{stage}  {counts}" + (f", {left} not run" if left else "")
         for group in sorted(self._failed.values(), key=len, reverse=True):
-            yield plain(f"  failed {len(group)}: {group[0].reason} [{group[0].cls}], such as {job}/{group[0].key}")
+            first = min(group, key=lambda one: one.key)
+            yield plain(f"  failed {len(group)}: {first.reason} [{first.cls}], such as {job}/{first.key}")
         for field, count in self._fields.most_common():
             yield plain(f"  {field}  {count} changed{_spread(self._lengths.get(field))}")
         for _, key in sorted(self._different, key=lambda one: (-one[0], one[1]))[:WORST]:
